@@ -1,0 +1,39 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// XLCHANNEL_EMBEDDED=1 (set by the Makefile) builds what ships: Embedded Swift,
+// whole modules, no runtime library. Without it the same sources build as
+// ordinary Swift, with no unsafe flags, for tests, sanitizers and dependants.
+let embedded = Context.environment["XLCHANNEL_EMBEDDED"] == "1"
+
+let shipped: [SwiftSetting] =
+    embedded
+    ? [.unsafeFlags([
+        "-enable-experimental-feature", "Embedded", "-wmo", "-O", "-Xcc", "-fPIC",
+        "-Xfrontend", "-function-sections",
+    ])]
+    : []
+
+let package = Package(
+    name: "xlchannel",
+    products: [
+        .library(name: "LibXLChannel", type: .static, targets: ["LibXLChannel"])
+    ],
+    targets: [
+        .systemLibrary(name: "CLibc"),
+        .systemLibrary(name: "CYajl", pkgConfig: "yajl", providers: [.apt(["libyajl-dev"])]),
+        .systemLibrary(name: "CXen", providers: [.apt(["libxen-dev"])]),
+        .target(name: "Channel", dependencies: ["CLibc"], swiftSettings: shipped),
+        .target(name: "ChannelJSON", dependencies: ["Channel", "CLibc", "CYajl"], swiftSettings: shipped),
+        .target(name: "XenStore", dependencies: ["Channel", "CLibc"], swiftSettings: shipped),
+        .target(name: "Toolstack", dependencies: ["Channel", "XenStore", "CLibc"], swiftSettings: shipped),
+        .target(
+            name: "LibXLChannel",
+            dependencies: ["Channel", "ChannelJSON", "Toolstack", "CLibc", "CYajl", "CXen"],
+            swiftSettings: shipped),
+        .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON"], path: "Tests/unit/ChannelTests"),
+        .testTarget(name: "XenStoreTests", dependencies: ["XenStore"], path: "Tests/unit/XenStoreTests"),
+        .testTarget(name: "ToolstackTests", dependencies: ["Toolstack"], path: "Tests/unit/ToolstackTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)

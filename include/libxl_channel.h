@@ -1,0 +1,187 @@
+/*
+ * libxl_channel.h - channels of Xen guests: the released family of names.
+ *
+ * A channel is a named, low-bandwidth byte stream between a guest and its
+ * backend domain.  libxl (since Xen 4.5) defines the struct
+ * libxl_device_channel and can list channels; it attaches them at domain
+ * creation only, and only as PTY or SOCKET.  libxlchannel provides libxl's
+ * functions with libxl's prototypes, and the functions declared here, which
+ * libxl lacks.  The types, and the prototypes of the functions that libxl has
+ * too, come from <libxl.h> and <libxl_json.h>.
+ *
+ * Link with `pkg-config --libs xlchannel`, which puts -lxlchannel before
+ * -lxenlight.
+ *
+ * Rules for every function:
+ *  - ctx may be NULL; nothing in a non-NULL ctx is read or changed.
+ *  - Any function may be called from any thread.  After fork() the child opens
+ *    its own xenstore connection.
+ *  - Return value: 0, or one of libxl's negative error codes:
+ *      ERROR_INVAL             a bad or NULL argument, an invalid channel
+ *      ERROR_DOMAIN_NOTFOUND   no such guest, or no such backend domain
+ *      ERROR_NOTFOUND          no such channel
+ *      ERROR_DEVICE_EXISTS     the devid or the name is taken
+ *      ERROR_NOT_READY         nothing in the backend domain would serve it
+ *      ERROR_TIMEDOUT          xenstored, the backend or the guest is silent
+ *      ERROR_NOMEM             out of memory
+ *      ERROR_FAIL              anything else; the log tells
+ *    A call that fails leaves nothing behind, and logs domid, devid, name and
+ *    cause (see libxl_channel_set_logger).
+ *  - Every pointer inside a struct is malloc'd and belongs to the struct.
+ *  - devid: channel devid d is PV console d + 1, as in libxl's list and
+ *    getinfo and in xl's configuration files.
+ *
+ * License: LGPL-2.1, as libxl.
+ */
+#ifndef LIBXL_CHANNEL_H
+#define LIBXL_CHANNEL_H
+
+#ifdef LIBXL_CHANNEL_V2_H
+#error "libxl_channel.h and libxl_channel_v2.h give two meanings to the same names: include one of them in a file"
+#endif
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* libxl_json.h tells yajl 2 by yajl_version.h, which it only then includes. */
+#ifndef HAVE_YAJL_YAJL_VERSION_H
+#define HAVE_YAJL_YAJL_VERSION_H 1
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <libxl.h>
+#include <libxl_json.h>
+#include <yajl/yajl_tree.h>
+
+/*
+ * LIBXL_HAVE_CHANNEL_CONNECTION_NONE, LIBXL_HAVE_CHANNEL_CONNECTION_PATH
+ *
+ * Two more values for libxl_device_channel.connection.  They are far from the
+ * numbers that libxl may give to connections of its own some day.
+ *
+ *  NONE  connected to nothing: the guest's reads block, its writes vanish.
+ *  PATH  what the guest writes is appended to a file in the backend domain;
+ *        u.socket.path is the file's absolute path.
+ *
+ * libxl_channel_connection_to_string calls them "none" and "path".
+ * libxl_channel_connection_string_table has libxl's entries alone: its size is
+ * part of libxl's ABI.
+ */
+#define LIBXL_HAVE_CHANNEL_CONNECTION_NONE 1
+#define LIBXL_HAVE_CHANNEL_CONNECTION_PATH 1
+enum {
+    LIBXL_CHANNEL_CONNECTION_NONE = 0x100,
+    LIBXL_CHANNEL_CONNECTION_PATH = 0x101
+};
+
+/*
+ * LIBXL_HAVE_DEVICE_CHANNEL_ADD
+ *
+ * Adds a channel to a domain, running or not.
+ *
+ *  channel  devid -1 takes the lowest free devid; the devid taken is written
+ *           back.  backend_domname (a name, or a domid in digits), when given,
+ *           is resolved and backend_domid is written back.  A channel has a
+ *           name of 1 to 256 bytes without control characters; PATH and SOCKET
+ *           have an absolute path (SOCKET: at most 107 bytes), PTY and NONE
+ *           have none.  Name and devid are unique in the domain.
+ *  ao_how   NULL: synchronous.  With a callback: the callback is called before
+ *           this function returns, and 0 is returned.  Without a callback (the
+ *           event form): ERROR_INVAL, since events belong to libxenlight.
+ *
+ * The nodes in xenstore are libxl's own (libxl_console.c), written in one
+ * transaction.  Linux guests take the device number from the last digit of the
+ * console number, so an automatic devid stays within 0 to 8 while one is free,
+ * then goes on from 10, leaving out devids whose console number ends in 0.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNEL_ADD 1
+int libxl_device_channel_add(libxl_ctx *ctx, uint32_t domid,
+                             libxl_device_channel *channel,
+                             const libxl_asyncop_how *ao_how);
+
+/*
+ * LIBXL_HAVE_DEVICE_CHANNEL_REMOVE
+ *
+ * Takes a channel away from a domain.  The channel is the one with
+ * channel->devid; with devid -1, the one with channel->name.  ao_how as for
+ * libxl_device_channel_add.
+ *
+ * libxl_device_channel_remove asks guest and backend to let go first;
+ * libxl_device_channel_destroy does not ask.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNEL_REMOVE 1
+int libxl_device_channel_remove(libxl_ctx *ctx, uint32_t domid,
+                                libxl_device_channel *channel,
+                                const libxl_asyncop_how *ao_how);
+int libxl_device_channel_destroy(libxl_ctx *ctx, uint32_t domid,
+                                 libxl_device_channel *channel,
+                                 const libxl_asyncop_how *ao_how);
+
+/*
+ * LIBXL_HAVE_DEVICE_CHANNEL_LIST_FREE
+ *
+ * Disposes of the num channels at list and frees list itself, as returned by
+ * libxl_device_channel_list.  list may be NULL.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNEL_LIST_FREE 1
+void libxl_device_channel_list_free(libxl_device_channel *list, int num);
+
+/*
+ * LIBXL_HAVE_DEVID_TO_DEVICE_CHANNEL
+ *
+ * Finds a domain's channel by devid or by name and fills *channel, which the
+ * caller disposes of.  On error *channel is as libxl_device_channel_init
+ * leaves it.  ERROR_NOTFOUND: the domain has no such channel.
+ */
+#define LIBXL_HAVE_DEVID_TO_DEVICE_CHANNEL 1
+int libxl_devid_to_device_channel(libxl_ctx *ctx, uint32_t domid, int devid,
+                                  libxl_device_channel *channel);
+int libxl_name_to_device_channel(libxl_ctx *ctx, uint32_t domid,
+                                 const char *name,
+                                 libxl_device_channel *channel);
+
+/*
+ * LIBXL_HAVE_DEVICE_CHANNEL_PARSE_JSON
+ *
+ * The counterpart of libxl_device_channel_gen_json: fills *channel, which must
+ * be initialised, from a value inside a larger document parsed by
+ * yajl_tree_parse.  Accepts and refuses what libxl_device_channel_from_json
+ * does (ERROR_FAIL).  The tree remains the caller's.
+ *
+ * libxl_channelinfo_parse_json is the same for a libxl_channelinfo, and
+ * libxl_channel_connection_parse_json for a connection's name.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNEL_PARSE_JSON 1
+int libxl_device_channel_parse_json(libxl_ctx *ctx, yajl_val value,
+                                    libxl_device_channel *channel);
+int libxl_channelinfo_parse_json(libxl_ctx *ctx, yajl_val value,
+                                 libxl_channelinfo *info);
+int libxl_channel_connection_parse_json(libxl_ctx *ctx, yajl_val value,
+                                        libxl_channel_connection *connection);
+
+/*
+ * LIBXL_HAVE_CHANNEL_SET_LOGGER
+ *
+ * Gives the logger of all later messages of this library in this process; it
+ * stays the caller's and must outlive its use.  NULL sets the default again:
+ * errors, on stderr.  The logger may be called from any thread that uses the
+ * library.
+ */
+#define LIBXL_HAVE_CHANNEL_SET_LOGGER 1
+void libxl_channel_set_logger(xentoollog_logger *lg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBXL_CHANNEL_H */
