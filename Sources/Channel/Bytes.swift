@@ -1,0 +1,119 @@
+import CLibc
+
+/// A string as C and xenstore have it: bytes, in no particular encoding.
+///
+/// Names and paths need not be UTF-8, and `String` would silently repair them.
+public struct Bytes: Sendable {
+    /// The bytes, without a terminating NUL.
+    public var array: [UInt8]
+
+    public init(_ array: [UInt8] = []) {
+        self.array = array
+    }
+
+    public init(_ bytes: some Collection<UInt8>) {
+        array = [UInt8](bytes)
+    }
+
+    /// The bytes of `literal`.
+    public init(_ literal: StaticString) {
+        array = [UInt8](UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    /// A copy of a C string.
+    public init(cString: UnsafePointer<CChar>) {
+        let count = strlen(cString)
+        array = [UInt8](UnsafeRawBufferPointer(start: cString, count: count))
+    }
+
+    /// `number` in decimal.
+    public init(decimal number: some FixedWidthInteger) {
+        array = []
+        append(decimal: number)
+    }
+
+    public var count: Int { array.count }
+    public var isEmpty: Bool { array.isEmpty }
+
+    public mutating func append(_ other: Bytes) {
+        array.append(contentsOf: other.array)
+    }
+
+    /// Appends `number` in decimal.
+    public mutating func append(decimal number: some FixedWidthInteger) {
+        if number < 0 { array.append(UInt8(ascii: "-")) }
+        let start = array.count
+        var rest = number.magnitude
+        repeat {
+            array.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        array[start...].reverse()
+    }
+
+    /// Calls `body` with the bytes as a C string.
+    public func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+        var terminated = array
+        terminated.append(0)
+        return terminated.withUnsafeBytes { raw in
+            body(raw.baseAddress!.assumingMemoryBound(to: CChar.self))
+        }
+    }
+
+    /// A malloc'd C string, the caller's to free; nil when memory is out.
+    /// Ends at the first NUL, should there be one.
+    public func duplicated() -> UnsafeMutablePointer<CChar>? {
+        array.withUnsafeBytes { raw in
+            guard let base = raw.baseAddress else { return strdup("") }
+            return strndup(base.assumingMemoryBound(to: CChar.self), raw.count)
+        }
+    }
+}
+
+extension Bytes: Equatable {
+    public static func == (a: Bytes, b: Bytes) -> Bool {
+        a.array == b.array
+    }
+
+    public static func == (a: Bytes, b: StaticString) -> Bool {
+        a.count == b.utf8CodeUnitCount
+            && a.array.withUnsafeBytes { raw in
+                raw.isEmpty || memcmp(raw.baseAddress!, b.utf8Start, raw.count) == 0
+            }
+    }
+}
+
+extension Bytes: ExpressibleByStringLiteral {
+    public init(stringLiteral literal: StaticString) {
+        self.init(literal)
+    }
+}
+
+extension Bytes: CustomStringConvertible {
+    /// For people: quoted, and what is not printable ASCII as `\xNN`, so that
+    /// a hostile name cannot forge a log line.
+    public var description: String {
+        var text: [UInt8] = [UInt8(ascii: "\"")]
+        for byte in array.prefix(300) {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                text.append(UInt8(ascii: "\\"))
+                text.append(byte)
+            case 0x20..<0x7f:
+                text.append(byte)
+            default:
+                text.append(UInt8(ascii: "\\"))
+                text.append(UInt8(ascii: "x"))
+                text.append(hexadecimal(byte >> 4))
+                text.append(hexadecimal(byte & 15))
+            }
+        }
+        text.append(UInt8(ascii: "\""))
+        if count > 300 { text.append(contentsOf: [UInt8](repeating: UInt8(ascii: "."), count: 3)) }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+private func hexadecimal(_ digit: UInt8) -> UInt8 {
+    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+}

@@ -1,0 +1,53 @@
+/// How a channel surfaces in its backend domain, without the details.
+///
+/// `unknown` is libxl's UNKNOWN; `none` and `path` are missing in libxl.
+public enum ConnectionKind: Sendable, Equatable {
+    case unknown, none, pty, path, socket
+
+    /// The word that xenstore's `connection` key and the enumeration's
+    /// `to_string` use.
+    public var word: StaticString {
+        switch self {
+        case .unknown: "unknown"
+        case .none: "none"
+        case .pty: "pty"
+        case .path: "path"
+        case .socket: "socket"
+        }
+    }
+
+    /// Every kind, in the order in which JSON looks for them: libxl's first.
+    public static var all: [ConnectionKind] { [.unknown, .pty, .socket, .none, .path] }
+}
+
+/// What a channel is connected to in its backend domain.
+public enum Connection: Sendable, Equatable {
+    /// Something this library does not know: only ever listed, never added.
+    case unknown
+    /// Nothing: reads block, writes vanish.
+    case none
+    /// A pseudo terminal; its path is published once a backend opened it.
+    case pty
+    /// A log file to append to, by absolute path.
+    case path(Bytes)
+    /// A listening Unix stream socket, by absolute path.
+    case socket(Bytes)
+
+    public var kind: ConnectionKind {
+        switch self {
+        case .unknown: .unknown
+        case .none: .none
+        case .pty: .pty
+        case .path: .path
+        case .socket: .socket
+        }
+    }
+
+    /// The file or socket, where the kind has one.
+    public var path: Bytes? {
+        switch self {
+        case .path(let path), .socket(let path): path
+        case .unknown, .none, .pty: nil
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import CLibc
+import CYajl
+import Channel
+
+/// Parses one JSON text and gives the members that `schema` names to `use`.
+///
+/// - Throws: `.failed` with yajl's words when the text is no JSON; what `use` throws.
+func parse(
+    _ text: UnsafePointer<CChar>, _ schema: Schema,
+    _ use: (inout ObjectReader) throws(ChannelError) -> Void
+) throws(ChannelError) {
+    var reader = ObjectReader(schema)
+    defer { reader.dispose() }
+    try feed(text, to: &reader, events)
+    if reader.memoryIsOut { throw ChannelError(.noMemory, "no memory for a JSON text's strings") }
+    try use(&reader)
+}
+
+/// Runs yajl over `text` with `receiver` as the context of `callbacks`.
+func feed<Receiver>(
+    _ text: UnsafePointer<CChar>, to receiver: inout Receiver, _ callbacks: yajl_callbacks
+) throws(ChannelError) {
+    var callbacks = callbacks
+    var failure: ChannelError?
+    withUnsafeMutablePointer(to: &receiver) { context in
+        // libxl's options: trailing garbage is allowed (libxl_json.h).
+        guard let parser = libxl__yajl_alloc(&callbacks, nil, context) else {
+            failure = ChannelError(.noMemory, "no memory for a JSON parser")
+            return
+        }
+        defer { yajl_free(parser) }
+        let length = strlen(text)
+        let start = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+        var status = yajl_parse(parser, start, length)
+        if status == yajl_status_ok { status = yajl_complete_parse(parser) }
+        if status != yajl_status_ok {
+            var reason = "not JSON"
+            if let words = yajl_get_error(parser, 0, start, length) {
+                reason = String(
+                    decoding: UnsafeBufferPointer(start: words, count: strlen(words)), as: UTF8.self)
+                if reason.utf8.last == UInt8(ascii: "\n") { reason.removeLast() }
+                yajl_free_error(parser, words)
+            }
+            failure = ChannelError(.failed, reason)
+        }
+    }
+    if let failure { throw failure }
+}
+
+/// yajl's events, for an `ObjectReader` as context.
+private let events = yajl_callbacks(
+    yajl_null: { context in
+        reader(context).pointee.null()
+        return 1
+    },
+    yajl_boolean: { context, _ in
+        reader(context).pointee.boolean()
+        return 1
+    },
+    yajl_integer: nil,
+    yajl_double: nil,
+    yajl_number: { context, text, length in
+        reader(context).pointee.number(UnsafeBufferPointer(start: bytes(text), count: length))
+        return 1
+    },
+    yajl_string: { context, text, length in
+        reader(context).pointee.string(UnsafeBufferPointer(start: text, count: length))
+        return 1
+    },
+    yajl_start_map: { context in
+        reader(context).pointee.beginMap()
+        return 1
+    },
+    yajl_map_key: { context, text, length in
+        reader(context).pointee.key(UnsafeBufferPointer(start: text, count: length))
+        return 1
+    },
+    yajl_end_map: { context in
+        reader(context).pointee.endMap()
+        return 1
+    },
+    yajl_start_array: { context in
+        reader(context).pointee.beginArray()
+        return 1
+    },
+    yajl_end_array: { context in
+        reader(context).pointee.endArray()
+        return 1
+    }
+)
+
+@inline(__always)
+private func reader(_ context: UnsafeMutableRawPointer?) -> UnsafeMutablePointer<ObjectReader> {
+    context!.assumingMemoryBound(to: ObjectReader.self)
+}
+
+@inline(__always)
+private func bytes(_ text: UnsafePointer<CChar>?) -> UnsafePointer<UInt8>? {
+    UnsafeRawPointer(text)?.assumingMemoryBound(to: UInt8.self)
+}
+
+/// Reads one value of a document that `yajl_tree_parse` parsed, by the events
+/// that a parser would have sent for it.
+///
+/// - Throws: what `use` throws.
+func walk(
+    _ value: yajl_val, _ schema: Schema,
+    _ use: (inout ObjectReader) throws(ChannelError) -> Void
+) throws(ChannelError) {
+    var reader = ObjectReader(schema)
+    defer { reader.dispose() }
+    reader.walk(value)
+    if reader.memoryIsOut { throw ChannelError(.noMemory, "no memory for a JSON text's strings") }
+    try use(&reader)
+}
+
+extension ObjectReader {
+    /// Sends the events of `value`. Values that no schema looks into (below
+    /// the second level, or in arrays) are passed over, so depth is bounded.
+    fileprivate mutating func walk(_ value: yajl_val, level: Int = 0) {
+        switch value.pointee.type {
+        case yajl_t_string:
+            if let text = value.pointee.u.string {
+                string(UnsafeBufferPointer(start: ChannelJSON.bytes(text), count: strlen(text)))
+            }
+        case yajl_t_number:
+            if let text = value.pointee.u.number.r {
+                number(UnsafeBufferPointer(start: ChannelJSON.bytes(text), count: strlen(text)))
+            }
+        case yajl_t_object:
+            beginMap()
+            if level < 2 {
+                let object = value.pointee.u.object
+                for index in 0..<object.len {
+                    guard let name = object.keys[index], let member = object.values[index] else { continue }
+                    key(UnsafeBufferPointer(start: ChannelJSON.bytes(name), count: strlen(name)))
+                    walk(member, level: level + 1)
+                }
+            }
+            endMap()
+        case yajl_t_array:
+            beginArray()
+            endArray()
+        case yajl_t_null:
+            null()
+        default:
+            boolean()
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import CLibc
+import CYajl
+import Channel
+
+/// Writes JSON through a yajl generator; after the first failure it does nothing.
+struct Writer {
+    let generator: yajl_gen
+    private(set) var status = yajl_gen_status_ok
+
+    init(_ generator: yajl_gen) {
+        self.generator = generator
+    }
+
+    private mutating func run(_ call: (yajl_gen) -> yajl_gen_status) {
+        if status == yajl_gen_status_ok { status = call(generator) }
+    }
+
+    mutating func beginMap() { run { yajl_gen_map_open($0) } }
+    mutating func endMap() { run { yajl_gen_map_close($0) } }
+    mutating func beginArray() { run { yajl_gen_array_open($0) } }
+    mutating func endArray() { run { yajl_gen_array_close($0) } }
+    mutating func null() { run { yajl_gen_null($0) } }
+    mutating func integer(_ value: Int64) { run { yajl_gen_integer($0, value) } }
+
+    mutating func literal(_ text: StaticString) {
+        run { yajl_gen_string($0, text.utf8Start, text.utf8CodeUnitCount) }
+    }
+
+    mutating func text(_ text: CText) {
+        run {
+            yajl_gen_string($0, UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), strlen(text))
+        }
+    }
+
+    /// A member with an integer, left out when it has the default value.
+    mutating func member(_ key: StaticString, _ value: Int64, default standard: Int64 = 0) {
+        guard value != standard else { return }
+        literal(key)
+        integer(value)
+    }
+
+    /// A member with a text, left out when NULL or empty (libxl__string_is_default).
+    mutating func member(_ key: StaticString, _ value: CText?) {
+        guard let value, value.pointee != 0 else { return }
+        literal(key)
+        text(value)
+    }
+
+    /// A member of a nested map: written only when `value` is not the default.
+    mutating func map(_ key: StaticString, _ name: StaticString? = nil, _ value: CText? = nil) {
+        literal(key)
+        beginMap()
+        if let name { member(name, value) }
+        endMap()
+    }
+}
+
+/// Writes one value into a new generator with libxl's options (beautified,
+/// 4 blanks) and returns the text, malloc'd, the caller's to free.
+public func jsonText(_ write: (yajl_gen) -> yajl_gen_status) throws(ChannelError) -> CText {
+    guard let generator = libxl_yajl_gen_alloc(nil) else {
+        throw ChannelError(.noMemory, "no memory for a JSON generator")
+    }
+    defer { yajl_gen_free(generator) }
+    var status = write(generator)
+    var buffer: UnsafePointer<UInt8>?
+    var length = 0
+    if status == yajl_gen_status_ok { status = yajl_gen_get_buf(generator, &buffer, &length) }
+    guard status == yajl_gen_status_ok, let buffer else {
+        throw ChannelError(.failed, "yajl cannot generate JSON: status \(status.rawValue)")
+    }
+    guard let text = strndup(UnsafeRawPointer(buffer).assumingMemoryBound(to: CChar.self), length) else {
+        throw ChannelError(.noMemory, "no memory for a JSON text")
+    }
+    return text
+}

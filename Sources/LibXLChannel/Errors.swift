@@ -1,0 +1,63 @@
+import CLibc
+import CXen
+import Channel
+
+extension ChannelError {
+    /// libxl's error code.
+    var code: CInt {
+        let error: libxl_error =
+            switch kind {
+            case .invalid: ERROR_INVAL
+            case .domainNotFound: ERROR_DOMAIN_NOTFOUND
+            case .notFound: ERROR_NOTFOUND
+            case .exists: ERROR_DEVICE_EXISTS
+            case .notReady: ERROR_NOT_READY
+            case .timedOut: ERROR_TIMEDOUT
+            case .noMemory: ERROR_NOMEM
+            case .failed: ERROR_FAIL
+            }
+        return error.rawValue
+    }
+
+    /// The errno of functions that have no other way to tell an error.
+    var number: CInt {
+        switch kind {
+        case .invalid: EINVAL
+        case .domainNotFound, .notFound: ENOENT
+        case .exists: EEXIST
+        case .notReady: EAGAIN
+        case .timedOut: ETIMEDOUT
+        case .noMemory: ENOMEM
+        case .failed: EIO
+        }
+    }
+}
+
+/// Runs an operation on a domain: 0, or the error's code after logging it.
+func result(domid: UInt32? = nil, _ operation: () throws(ChannelError) -> Void) -> CInt {
+    do throws(ChannelError) {
+        try operation()
+        return 0
+    } catch {
+        log(XTL_ERROR, domid: domid, error.message)
+        return error.code
+    }
+}
+
+/// Runs an operation that libxl lets the caller have asynchronously.
+///
+/// Without `how` it is synchronous. With a callback, that is called before
+/// this function returns, which libxl.h allows, and 0 is returned. The event
+/// form is refused, since events belong to libxenlight.
+func asynchronously(
+    _ how: UnsafePointer<libxl_asyncop_how>?, domid: UInt32, _ ctx: OpaquePointer?,
+    _ operation: () throws(ChannelError) -> Void
+) -> CInt {
+    guard let how else { return result(domid: domid, operation) }
+    guard let callback = how.pointee.callback else {
+        log(XTL_ERROR, domid: domid, "ao_how without a callback: libxlchannel generates no events")
+        return ERROR_INVAL.rawValue
+    }
+    callback(ctx, result(domid: domid, operation), how.pointee.u.for_callback)
+    return 0
+}

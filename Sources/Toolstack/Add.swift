@@ -1,0 +1,221 @@
+import CLibc
+import Channel
+import XenStore
+
+extension Toolstack {
+    /// A channel that was added: where it is.
+    public struct Added: Sendable, Equatable {
+        public var devid: Int32
+        public var backendDomid: UInt32
+        /// An automatic devid whose console number collides with another's
+        /// device in a Linux guest.
+        public var collidesInLinux: Bool
+    }
+
+    /// Adds channels to a domain, all or none, in one transaction.
+    ///
+    /// - Throws: `.domainNotFound`, `.exists`, or what xenstore gives.
+    public func add(
+        _ requests: [ChannelRequest], to domid: UInt32
+    ) throws(ChannelError) -> [Added] {
+        var backends: [UInt32] = []
+        for request in requests { backends.append(try resolve(request.backend)) }
+        var before = Batch()
+        before.directory(Console.records(of: domid))
+        let doing = "adding \(requests.count == 1 ? "the channel" : "the channels")"
+        return try store.withTransaction(
+            after: before, orElse: { ChannelError($0, doing) }
+        ) { (transaction, replies) throws(ChannelError) in
+            let taken = try present(
+                domid, backends, expecting: try? store.children(replies, 0, of: Console.records(of: domid)),
+                in: transaction)
+            let added = try place(requests, backends, beside: taken)
+            var writes = Batch(in: transaction)
+            for (request, place) in zip(requests, added) {
+                Device(request, Console(domid: domid, devid: place.devid), place.backendDomid)
+                    .write(&writes)
+            }
+            try attempt(doing) { () throws(StoreError) in try store.run(writes).checkWrites() }
+            return added
+        }
+    }
+
+    /// What a transaction must know of a domain's channels.
+    struct Taken {
+        var consoles: [UInt32]
+        var names: [Bytes]
+    }
+
+    /// Reads, in a transaction, whether the domains exist and what consoles
+    /// and names are taken. One batch when `expected` is what is there.
+    private func present(
+        _ domid: UInt32, _ backends: [UInt32], expecting expected: [Bytes]?, in transaction: Transaction
+    ) throws(ChannelError) -> Taken {
+        let records = Console.records(of: domid)
+        var batch = Batch(in: transaction)
+        batch.directory(records)
+        batch.read(Bytes("/local/domain") / domid)
+        for backend in backends { batch.read(Bytes("/local/domain") / backend) }
+        var entries = expected ?? []
+        let first = batch.count
+        askNames(entries, of: domid, &batch)
+        let reading = "reading the domain's channels"
+        let replies = try attempt(reading) { () throws(StoreError) in try store.run(batch) }
+        for (index, id) in ([domid] + backends).enumerated() {
+            let domain = try attempt(reading) { () throws(StoreError) in try replies.value(index + 1) }
+            guard domain != nil else {
+                throw ChannelError(
+                    .domainNotFound, index == 0 ? "there is no such domain" : "there is no backend domain \(id)")
+            }
+        }
+        return try attempt(reading) { () throws(StoreError) in
+            let current = try store.children(replies, 0, of: records, in: transaction) ?? []
+            var named = replies
+            var start = first
+            if current != entries {
+                entries = current
+                start = 0
+                var again = Batch(in: transaction)
+                askNames(entries, of: domid, &again)
+                if again.count > 0 { named = try store.run(again) }
+            }
+            var names: [Bytes] = []
+            for index in 0..<(2 * entries.count) {
+                if let name = try named.value(start + index) { names.append(name) }
+            }
+            return Taken(
+                consoles: entries.compactMap { Console(domid: domid, entry: $0)?.number }, names: names)
+        }
+    }
+
+    private func askNames(_ entries: [Bytes], of domid: UInt32, _ batch: inout Batch) {
+        for entry in entries {
+            let record = Console.records(of: domid) / entry
+            batch.read(record / "name")
+            batch.read(record / "xlchannel" / "name")
+        }
+    }
+}
+
+extension Toolstack {
+    /// Chooses the devids of new channels beside those that are taken.
+    ///
+    /// - Throws: `.exists` for a devid or a name that is taken.
+    func place(
+        _ requests: [ChannelRequest], _ backends: [UInt32], beside taken: Taken
+    ) throws(ChannelError) -> [Added] {
+        var taken = taken
+        // Given devids first: an automatic one must not take them.
+        for request in requests {
+            guard !taken.names.contains(request.name) else {
+                throw ChannelError(.exists, "the name \(request.name) is taken")
+            }
+            taken.names.append(request.name)
+            guard let devid = request.devid else { continue }
+            let number = UInt32(devid) + 1
+            guard !taken.consoles.contains(number) else {
+                throw ChannelError(.exists, "devid \(devid) is taken, for \(request.name)")
+            }
+            taken.consoles.append(number)
+        }
+        var added: [Added] = []
+        for (request, backend) in zip(requests, backends) {
+            let devid: Int32
+            if let given = request.devid {
+                devid = given
+            } else {
+                devid = lowestFreeDevid(taken.consoles)
+                taken.consoles.append(UInt32(devid) + 1)
+            }
+            added.append(
+                Added(
+                    devid: devid, backendDomid: backend,
+                    collidesInLinux: request.devid == nil && devid > 8))
+        }
+        return added
+    }
+}
+
+/// The devid for a new channel beside these consoles.
+///
+/// A Linux guest takes the device number from the last digit of the console's
+/// number: consoles 10, 20, … never probe, and 11 clashes with 1. So devids 0
+/// to 8 come first, then 10 upward without those of such consoles.
+func lowestFreeDevid(_ consoles: [UInt32]) -> Int32 {
+    var taken = [Bool](repeating: false, count: consoles.count + consoles.count / 8 + 12)
+    for number in consoles where Int(number) < taken.count { taken[Int(number)] = true }
+    var number = 1
+    while number < taken.count, taken[number] || number % 10 == 0 { number += 1 }
+    return Int32(number - 1)
+}
+
+/// The nodes of one console device, as libxl and this library write them.
+struct Device {
+    let request: ChannelRequest
+    let console: Console
+    let backendDomid: UInt32
+
+    init(_ request: ChannelRequest, _ console: Console, _ backendDomid: UInt32) {
+        self.request = request
+        self.console = console
+        self.backendDomid = backendDomid
+    }
+
+    /// Adds the requests that create the device, in state 1 at both ends.
+    func write(_ batch: inout Batch) {
+        let backend = console.backend(in: backendDomid)
+        let guestsOwn = [Permission(.none, console.domid), Permission(.read, backendDomid)]
+        let backendsOwn = [Permission(.none, backendDomid), Permission(.read, console.domid)]
+        let connection = Bytes(request.connection.kind.word)
+
+        var backendNodes: [(Bytes, Bytes)] = [
+            ("frontend", console.frontend), ("frontend-id", Bytes(decimal: console.domid)),
+            ("online", "1"), ("state", "1"), ("protocol", "vt100"),
+        ]
+        var identity: [(Bytes, Bytes)] = [("name", request.name), ("connection", connection)]
+        if let path = request.connection.path { identity.append(("path", path)) }
+
+        // A leftover of a device that was not removed in order.
+        batch.remove(console.frontend)
+        batch.remove(backend)
+
+        batch.write(console.record, "")
+        batch.write(console.record / "backend", backend)
+        for (key, value) in backendNodes { batch.write(console.record / key, value) }
+        let identityDirectory = request.connection.isHiddenFromLibXL ? console.hiddenRecord : console.record
+        for (key, value) in identity { batch.write(identityDirectory / key, value) }
+
+        batch.makeDirectory(console.frontend)
+        batch.setPermissions(console.frontend, guestsOwn)
+        // These inherit the directory's permissions.
+        batch.write(console.frontend / "backend", backend)
+        batch.write(console.frontend / "backend-id", Bytes(decimal: backendDomid))
+        batch.write(console.frontend / "state", "1")
+        batch.write(console.frontend / "protocol", "vt100")
+        // These the guest must not write. `tty` is there, though empty, so that
+        // a backend in a driver domain may write it and the guest may not.
+        let fixed: [(Bytes, Bytes)] = [
+            ("name", request.name), ("limit", "1048576"), ("type", "xenchanneld"),
+            ("output", connection), ("tty", ""),
+        ]
+        for (key, value) in fixed {
+            batch.write(console.frontend / key, value)
+            batch.setPermissions(console.frontend / key, backendsOwn)
+        }
+
+        batch.makeDirectory(backend)
+        batch.setPermissions(backend, backendsOwn)
+        backendNodes.append(contentsOf: identity)
+        for (key, value) in backendNodes { batch.write(backend / key, value) }
+    }
+}
+
+extension Connection {
+    /// Whether libxl does not know this connection; see `Console.hiddenRecord`.
+    var isHiddenFromLibXL: Bool {
+        switch self {
+        case .pty, .socket: false
+        case .none, .path, .unknown: true
+        }
+    }
+}

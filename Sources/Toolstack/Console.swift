@@ -1,0 +1,60 @@
+import Channel
+import XenStore
+
+/// The PV console that carries a channel: where its nodes are in xenstore
+/// (libxl_console.c, libxl_device.c).
+struct Console: Equatable {
+    var domid: UInt32
+    /// The console's number; 0 is the guest's primary console, which no channel has.
+    var number: UInt32
+
+    /// The console of a channel.
+    init(domid: UInt32, devid: Int32) {
+        self.domid = domid
+        number = UInt32(devid) + 1
+    }
+
+    /// The console that a directory's entry stands for; nil for the primary
+    /// console and for what is no console's number.
+    init?(domid: UInt32, entry: Bytes) {
+        guard let number = unsigned(entry.array), number >= 1, number <= UInt64(Int32.max),
+            Bytes(decimal: number) == entry
+        else { return nil }
+        self.domid = domid
+        self.number = UInt32(number)
+    }
+
+    var devid: Int32 { Int32(number) - 1 }
+
+    /// The toolstack's own record, which the guest cannot write.
+    var record: Bytes { Console.records(of: domid) / number }
+    /// Where the record of a NONE or PATH channel has its `name`, `connection`
+    /// and `path`: libxl's list fails as a whole on a connection that it does
+    /// not know, and passes over consoles without a `name`.
+    var hiddenRecord: Bytes { record / "xlchannel" }
+    var frontend: Bytes { Bytes("/local/domain") / domid / "device" / "console" / number }
+
+    func backend(in backendDomid: UInt32) -> Bytes {
+        Console.backends(in: backendDomid) / domid / number
+    }
+
+    /// The directory of all the records of a domain's consoles.
+    static func records(of domid: UInt32) -> Bytes {
+        Bytes("/libxl") / domid / "device" / "console"
+    }
+
+    /// The directory of all the backends in a domain.
+    static func backends(in domid: UInt32) -> Bytes {
+        Bytes("/local/domain") / domid / "backend" / "console"
+    }
+
+    /// The domain that a backend's path lies in; nil for any other path
+    /// (libxl__backendpath_parse_domid).
+    static func domid(ofBackend path: Bytes) -> UInt32? {
+        let prefix = Bytes("/local/domain/").array
+        guard path.array.starts(with: prefix) else { return nil }
+        let digits = path.array[prefix.count...].prefix { $0 != UInt8(ascii: "/") }
+        guard let number = unsigned(digits), number <= UInt64(UInt32.max) else { return nil }
+        return UInt32(number)
+    }
+}

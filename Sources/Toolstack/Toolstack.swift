@@ -1,0 +1,34 @@
+import Channel
+import XenStore
+
+/// The operations on channels. A value without state but its way to xenstore.
+public struct Toolstack<Runner: BatchRunner> {
+    public let store: Runner
+
+    public init(_ store: Runner) {
+        self.store = store
+    }
+
+    /// Runs `body`, and says of a xenstore error that it came while `doing` that.
+    func attempt<Result>(
+        _ doing: @autoclosure () -> String, _ body: () throws(StoreError) -> Result
+    ) throws(ChannelError) -> Result {
+        do throws(StoreError) {
+            return try body()
+        } catch {
+            throw ChannelError(error, doing())
+        }
+    }
+}
+
+extension ChannelError {
+    /// An error of xenstore, met while `doing` something.
+    init(_ error: StoreError, _ doing: String) {
+        let kind: Kind
+        switch error {
+        case .timedOut: kind = .timedOut
+        case .refused, .disconnected, .protocolViolation, .tooLong: kind = .failed
+        }
+        self.init(kind, "\(doing): \(error.text)")
+    }
+}

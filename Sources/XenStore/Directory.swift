@@ -1,0 +1,59 @@
+import CLibc
+import Channel
+
+extension BatchRunner {
+    /// The children of a node, whatever their number; nil when there is no such node.
+    public func directory(_ path: Bytes, in transaction: Transaction = .none) throws(StoreError) -> [Bytes]? {
+        var batch = Batch(in: transaction)
+        batch.directory(path)
+        return try children(run(batch), 0, of: path, in: transaction)
+    }
+
+    /// The children in a reply; when they exceeded one message, all of them by
+    /// XS_DIRECTORY_PART.
+    public func children(
+        _ replies: Replies, _ index: Int, of path: Bytes, in transaction: Transaction = .none
+    ) throws(StoreError) -> [Bytes]? {
+        do throws(StoreError) {
+            return try replies.children(index)
+        } catch .refused(E2BIG) {
+            return try directoryInParts(path, in: transaction)
+        } catch {
+            throw error
+        }
+    }
+
+    /// Each part begins with the directory's generation count; the last one
+    /// ends with an empty string. A change meanwhile begins it anew.
+    private func directoryInParts(_ path: Bytes, in transaction: Transaction) throws(StoreError) -> [Bytes]? {
+        attempts: for _ in 0..<100 {
+            var listing: [UInt8] = []
+            var generation: Bytes?
+            while true {
+                var batch = Batch(in: transaction)
+                batch.directoryPart(path, offset: listing.count)
+                guard let part = try run(batch).value(0) else { return nil }
+                guard let end = part.array.firstIndex(of: 0) else {
+                    throw .protocolViolation(StaticText("a directory part without a generation"))
+                }
+                let current = Bytes(part.array[..<end])
+                if let generation, generation != current { continue attempts }
+                generation = current
+                let names = part.array[(end + 1)...]
+                if names.isEmpty || names == [0] { return strings(in: listing[...]) }
+                if names.count >= 2, names.suffix(2) == [0, 0] {
+                    listing.append(contentsOf: names.dropLast())
+                    return strings(in: listing[...])
+                }
+                guard names.last == 0 else {
+                    throw .protocolViolation(StaticText("a directory part that ends in a name"))
+                }
+                listing.append(contentsOf: names)
+                if listing.count > 1 << 24 {
+                    throw .protocolViolation(StaticText("a directory without an end"))
+                }
+            }
+        }
+        throw .timedOut
+    }
+}

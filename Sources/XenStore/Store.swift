@@ -1,0 +1,82 @@
+import CLibc
+import Channel
+
+/// What operations need of a xenstore: to run batches, anywhere.
+public protocol BatchRunner {
+    /// Sends a batch and waits for its replies.
+    func run(_ batch: Batch) throws(StoreError) -> Replies
+}
+
+extension StoreConnection: BatchRunner {}
+
+/// The process's connection to xenstored, shared by all of its threads.
+///
+/// It opens at the first use, again after a failure, and again in a child
+/// after fork().
+public struct Store: BatchRunner {
+    public init() {}
+
+    /// Runs a batch. When xenstored was restarted since the last one, the
+    /// batch goes to the new xenstored, if nothing in it could take effect twice.
+    public func run(_ batch: Batch) throws(StoreError) -> Replies {
+        lock()
+        defer { pthread_mutex_unlock(&mutex) }
+        if let connection = current() {
+            do throws(StoreError) {
+                return try connection.run(batch)
+            } catch {
+                if connection.descriptor < 0 { replace(with: nil) }
+                guard case .disconnected = error, batch.isHarmless, batch.transaction == .none else {
+                    throw error
+                }
+            }
+        }
+        let connection = try StoreConnection()
+        replace(with: connection)
+        do throws(StoreError) {
+            return try connection.run(batch)
+        } catch {
+            if connection.descriptor < 0 { replace(with: nil) }
+            throw error
+        }
+    }
+
+    /// Closes the connection, until the next use.
+    public static func close() {
+        Store().lock()
+        Store().replace(with: nil)
+        pthread_mutex_unlock(&mutex)
+    }
+
+    private func lock() {
+        pthread_mutex_lock(&mutex)
+        if !forkIsHandled {
+            forkIsHandled = pthread_atfork(nil, nil, { forgetConnection() }) == 0
+        }
+    }
+
+    private func current() -> StoreConnection? {
+        connection?.takeUnretainedValue()
+    }
+
+    private func replace(with new: StoreConnection?) {
+        connection?.release()
+        connection = new.map { Unmanaged.passRetained($0) }
+        connectionDescriptor = new?.descriptor ?? -1
+    }
+}
+
+// Statically initialised; guarded by the mutex.
+nonisolated(unsafe) private var mutex = pthread_mutex_t()
+nonisolated(unsafe) private var forkIsHandled = false
+nonisolated(unsafe) private var connection: Unmanaged<StoreConnection>?
+nonisolated(unsafe) private var connectionDescriptor: Int32 = -1
+
+/// In a child after fork(): the parent goes on with the connection. Another
+/// thread may have been amid a batch, so its object is left alone, not released.
+private func forgetConnection() {
+    mutex = pthread_mutex_t()
+    connection = nil
+    if connectionDescriptor >= 0 { _ = CLibc.close(connectionDescriptor) }
+    connectionDescriptor = -1
+}

@@ -1,0 +1,220 @@
+import CLibc
+import Channel
+
+/// One connection to xenstored. Not for several threads at once; see `Store`.
+///
+/// A batch's requests are written at once and its replies read as they come.
+/// After any failure but a refusal the connection is closed: what it might
+/// still deliver could not be told from an answer to a later request.
+public final class StoreConnection {
+    /// How long xenstored may take for one batch, in milliseconds.
+    public static var timeLimit: Int64 { 10_000 }
+
+    /// For poll and epoll: readable when a watch event waits. -1 when closed.
+    public private(set) var descriptor: Int32
+    /// A socket takes any number of messages in one write; the xenbus device
+    /// takes one, and does not tell when it is ready to be written.
+    private let isSocket: Bool
+    private var decoder = Decoder()
+    private var events: [WatchEvent] = []
+
+    /// The number of watch events that may wait unread; a connection that
+    /// watches and never reads them is closed rather than let memory grow.
+    private static var eventLimit: Int { 1 << 16 }
+
+    /// Connects to xenstored, as libxenstore does: to its Unix socket
+    /// (`XENSTORED_PATH`, or `socket` below `XENSTORED_RUNDIR`), else to the
+    /// xenbus device.
+    ///
+    /// - Throws: `.disconnected`.
+    public init() throws(StoreError) {
+        let named = getenv("XENSTORED_PATH").map { Bytes(cString: $0) }
+        let directory = getenv("XENSTORED_RUNDIR").map { Bytes(cString: $0) } ?? "/var/run/xenstored"
+        do throws(StoreError) {
+            descriptor = try Self.connect(named ?? directory + "/socket")
+            isSocket = true
+        } catch {
+            let usual: Bytes = access("/dev/xen/xenbus", F_OK) == 0 ? "/dev/xen/xenbus" : "/proc/xen/xenbus"
+            guard let device = Self.openDevice(named ?? usual) else { throw error }
+            descriptor = device
+            isSocket = false
+        }
+    }
+
+    deinit {
+        close()
+    }
+
+    /// Closes the connection; every further use fails.
+    public func close() {
+        if descriptor >= 0 { _ = CLibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    private static func openDevice(_ path: Bytes) -> Int32? {
+        let descriptor = path.withCString { open_file($0, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0) }
+        guard descriptor >= 0 else { return nil }
+        var status = stat()
+        if fstat(descriptor, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFCHR) { return descriptor }
+        _ = CLibc.close(descriptor)
+        return nil
+    }
+
+    private static func connect(_ path: Bytes) throws(StoreError) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let capacity = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.count < capacity else { throw .disconnected(ENAMETOOLONG) }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.array) }
+        let descriptor = socket(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard descriptor >= 0 else { throw .disconnected(errno) }
+        let deadline = now() + timeLimit
+        while true {
+            let result = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    CLibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            if result == 0 { return descriptor }
+            let failure = errno
+            // The queue of a busy listener is full: there is nothing to poll for.
+            if failure == EAGAIN || failure == EINTR, now() < deadline {
+                _ = poll(nil, 0, 1)
+                continue
+            }
+            _ = CLibc.close(descriptor)
+            throw .disconnected(failure)
+        }
+    }
+
+    /// Sends a batch and waits for all of its replies.
+    public func run(_ batch: Batch) throws(StoreError) -> Replies {
+        guard !batch.isTooLong else { throw .tooLong }
+        guard descriptor >= 0 else { throw .disconnected(EBADF) }
+        var replies = Replies(to: batch)
+        do throws(StoreError) {
+            try exchange(batch, &replies)
+        } catch {
+            close()
+            throw error
+        }
+        return replies
+    }
+
+    private func exchange(_ batch: Batch, _ replies: inout Replies) throws(StoreError) {
+        let deadline = now() + Self.timeLimit
+        var sent = 0
+        var next = 0
+        while replies.missing > 0 {
+            if sent < batch.bytes.count {
+                let end = isSocket || next + 1 >= batch.count ? batch.bytes.count : batch.starts[next + 1]
+                sent += try send(batch.bytes, sent..<end)
+                if sent == end { next += 1 }
+            }
+            let unsent = sent < batch.bytes.count
+            try wait(forSpace: unsent && isSocket, atOnce: unsent && !isSocket, until: deadline)
+            try receive()
+            while let message = try decoder.message() {
+                if message.type == Operation.watchEvent.rawValue {
+                    try note(decoder.bytes[message.payload])
+                } else {
+                    try replies.take(message, decoder.bytes)
+                }
+            }
+        }
+        replies.finish(decoder.takeBytes())
+    }
+
+    /// Writes what is possible of a range; returns how much that was.
+    private func send(_ bytes: [UInt8], _ range: Range<Int>) throws(StoreError) -> Int {
+        let count = bytes.withUnsafeBytes { raw in
+            let start = raw.baseAddress! + range.lowerBound
+            return isSocket
+                ? CLibc.send(descriptor, start, range.count, Int32(MSG_NOSIGNAL))
+                : write(descriptor, start, range.count)
+        }
+        if count >= 0 { return count }
+        guard errno == EAGAIN || errno == EINTR else { throw .disconnected(errno) }
+        return 0
+    }
+
+    /// Reads what is there, if anything.
+    private func receive() throws(StoreError) {
+        var failure: StoreError?
+        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { buffer in
+            while failure == nil {
+                let count = read(descriptor, buffer.baseAddress, buffer.count)
+                if count > 0 {
+                    decoder.append(UnsafeRawBufferPointer(start: buffer.baseAddress, count: count))
+                    // A short read has emptied a socket; the device gives one message at a time.
+                    if isSocket && count < buffer.count { return }
+                } else if count == 0 {
+                    failure = .disconnected(0)
+                } else if errno == EAGAIN {
+                    return
+                } else if errno != EINTR {
+                    failure = .disconnected(errno)
+                }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Waits until there is something to read, or with `forSpace` to write.
+    private func wait(
+        forSpace: Bool = false, atOnce: Bool = false, until deadline: Int64
+    ) throws(StoreError) {
+        let left = deadline - now()
+        guard left > 0 else { throw .timedOut }
+        var item = pollfd(fd: descriptor, events: Int16(forSpace ? POLLIN | POLLOUT : POLLIN), revents: 0)
+        _ = poll(&item, 1, atOnce ? 0 : Int32(left))
+    }
+
+    private func note(_ payload: ArraySlice<UInt8>) throws(StoreError) {
+        guard let event = WatchEvent(payload: payload), events.count < Self.eventLimit else {
+            throw .protocolViolation(StaticText("a malformed watch event, or too many of them"))
+        }
+        events.append(event)
+    }
+
+    /// Takes the watch events that have arrived, without waiting.
+    public func takeEvents() throws(StoreError) -> [WatchEvent] {
+        guard descriptor >= 0 else { throw .disconnected(EBADF) }
+        do throws(StoreError) {
+            try receive()
+            while let message = try decoder.message() {
+                guard message.type == Operation.watchEvent.rawValue else {
+                    throw StoreError.protocolViolation(StaticText("a reply to no request"))
+                }
+                try note(decoder.bytes[message.payload])
+            }
+        } catch {
+            close()
+            throw error
+        }
+        _ = decoder.takeBytes()
+        let taken = events
+        events = []
+        return taken
+    }
+
+    /// Waits for watch events until `deadline` (see `now`); empty when none came.
+    public func waitForEvents(until deadline: Int64) throws(StoreError) -> [WatchEvent] {
+        while true {
+            let taken = try takeEvents()
+            if !taken.isEmpty || now() >= deadline { return taken }
+            try wait(until: deadline)
+        }
+    }
+}
+
+/// The monotonic clock, in milliseconds.
+public func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+/// The calling thread's errno.
+var errno: Int32 { __errno_location().pointee }
