@@ -29,11 +29,12 @@ let package = Package(
         .target(name: "Toolstack", dependencies: ["Channel", "XenStore", "CLibc"], swiftSettings: shipped),
         .target(
             name: "LibXLChannel",
-            dependencies: ["Channel", "ChannelJSON", "Toolstack", "CLibc", "CYajl", "CXen"],
+            dependencies: ["Channel", "ChannelJSON", "Toolstack", "XenStore", "CLibc", "CYajl", "CXen"],
+            exclude: ["libxlchannel.map.in"],
             swiftSettings: shipped),
-        .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON"], path: "Tests/unit/ChannelTests"),
-        .testTarget(name: "XenStoreTests", dependencies: ["XenStore"], path: "Tests/unit/XenStoreTests"),
-        .testTarget(name: "ToolstackTests", dependencies: ["Toolstack"], path: "Tests/unit/ToolstackTests"),
+        .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON", "CLibc"], path: "Tests/unit/ChannelTests"),
+        .testTarget(name: "XenStoreTests", dependencies: ["XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
+        .testTarget(name: "ToolstackTests", dependencies: ["Toolstack", "XenStore", "Channel"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -75,10 +75,11 @@ extension Bytes: Equatable {
         a.array == b.array
     }
 
-    public static func == (a: Bytes, b: StaticString) -> Bool {
-        a.count == b.utf8CodeUnitCount
-            && a.array.withUnsafeBytes { raw in
-                raw.isEmpty || memcmp(raw.baseAddress!, b.utf8Start, raw.count) == 0
+    /// Whether these are the bytes of `literal`; no copy is made.
+    public func isEqual(to literal: StaticString) -> Bool {
+        count == literal.utf8CodeUnitCount
+            && array.withUnsafeBytes { raw in
+                raw.isEmpty || memcmp(raw.baseAddress!, literal.utf8Start, raw.count) == 0
             }
     }
 }

@@ -36,9 +36,8 @@ func feed<Receiver>(
         if status != yajl_status_ok {
             var reason = "not JSON"
             if let words = yajl_get_error(parser, 0, start, length) {
-                reason = String(
-                    decoding: UnsafeBufferPointer(start: words, count: strlen(words)), as: UTF8.self)
-                if reason.utf8.last == UInt8(ascii: "\n") { reason.removeLast() }
+                let line = UnsafeBufferPointer(start: words, count: strlen(words)).prefix { $0 != 0x0a }
+                reason = String(decoding: line, as: UTF8.self)
                 yajl_free_error(parser, words)
             }
             failure = ChannelError(.failed, reason)

@@ -99,7 +99,7 @@ enum ListedConsole {
 
 /// Lets `switch` compare bytes with a literal.
 private func ~= (pattern: StaticString, value: Bytes) -> Bool {
-    value == pattern
+    value.isEqual(to: pattern)
 }
 
 extension ChannelError {

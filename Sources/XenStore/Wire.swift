@@ -411,6 +411,6 @@ private func errorNumber(named payload: ArraySlice<UInt8>) -> Int32 {
         ("ENOSPC", ENOSPC), ("EIO", EIO), ("ENOTEMPTY", ENOTEMPTY), ("ENOSYS", ENOSYS),
         ("EROFS", EROFS), ("EBUSY", EBUSY), ("EISCONN", EISCONN), ("EPERM", EPERM),
     ]
-    for (known, number) in names where name == known { return number }
+    for (known, number) in names where name.isEqual(to: known) { return number }
     return EIO
 }

@@ -1,0 +1,75 @@
+# xlchannel: build, install and test. `make help` lists the targets.
+
+VERSION := 0.1.0
+SONAME  := libxlchannel.so.1
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+
+# What must be on the machine besides Swift, by Debian's names.
+PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev
+TEST_PACKAGES := xen-utils-4.17 xenstore-utils valgrind python3-pytest python3-hypothesis
+
+SWIFT   := $(shell command -v swift)
+CLANG   := $(dir $(realpath $(SWIFT)))clang
+BUILD   := .build
+OBJECTS := $(BUILD)/embedded/release
+LIBRARY := $(BUILD)/lib/$(SONAME)
+SOURCES := Package.swift $(shell find Sources include -type f)
+
+.PHONY: all deps test-deps check demo install uninstall clean help swift
+
+all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so ## build the shipped library
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+swift:
+ifeq ($(SWIFT),)
+	@echo "make: there is no 'swift' on the PATH: install Swift 6.3 (https://www.swift.org/install) and put it there" >&2; exit 1
+endif
+
+deps: swift ## install the missing Debian packages (as root), or name them
+	@Tests/packages $(PACKAGES)
+
+test-deps: swift
+	@Tests/packages $(PACKAGES) $(TEST_PACKAGES)
+
+# Embedded Swift emits what it specialises from the standard library as weak
+# copies; gc-sections drops what is not used.
+$(LIBRARY): $(OBJECTS)/libLibXLChannel.a $(BUILD)/lib/libxlchannel.map Makefile
+	$(CLANG) -shared -fuse-ld=lld -o $@ \
+	    -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/lib/libxlchannel.map \
+	    -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,-Bsymbolic \
+	    -Wl,-fini,xlchannel_unload -Wl,--strip-all \
+	    -Wl,--whole-archive $< -Wl,--no-whole-archive -lyajl -lm
+
+$(BUILD)/lib/libxlchannel.so:
+	@mkdir -p $(@D)
+	ln -sf $(SONAME) $@
+
+$(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile
+	@mkdir -p $(@D)
+	sed 's/@XEN_VERSION@/$(shell pkg-config --modversion xenlight)/' $< > $@
+
+$(OBJECTS)/libLibXLChannel.a: $(SOURCES) | deps
+	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product LibXLChannel
+	@touch $@
+
+install: all ## install library, headers and xlchannel.pc (PREFIX LIBDIR INCLUDEDIR DESTDIR)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so
+	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	    pkgconfig/xlchannel.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc \
+	    $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/*.h))
+
+clean: ## remove everything built
+	rm -rf $(BUILD)
