@@ -170,6 +170,41 @@ int libxl_channel_connection_parse_json(libxl_ctx *ctx, yajl_val value,
                                         libxl_channel_connection *connection);
 
 /*
+ * LIBXL_HAVE_DEVICE_CHANNELS_ADD
+ *
+ * Adds every channel of a domain's configuration (d_config->channels), all or
+ * none, in one transaction.  devid and backend_domid are written back into
+ * each.  A channel that cannot be added is named in the log by its position.
+ * ao_how as for libxl_device_channel_add.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNELS_ADD 1
+int libxl_device_channels_add(libxl_ctx *ctx, uint32_t domid,
+                              libxl_domain_config *d_config,
+                              const libxl_asyncop_how *ao_how);
+
+/*
+ * LIBXL_HAVE_DOMAIN_CONFIG_CHANNELS
+ *
+ * The channels of a domain's configuration as a JSON document, such as
+ * libxl_domain_config_to_json prints.
+ *
+ * from_json  finds the document's array "channels" and passes over everything
+ *            else.  *channels is malloc'd, to be freed by
+ *            libxl_device_channel_list_free; NULL, and *num 0, when there is
+ *            none.  Accepts and refuses (ERROR_FAIL) channels as
+ *            libxl_device_channel_from_json does; on error nothing is given.
+ * to_json    a document {"channels": [...]}, malloc'd, the caller's to free;
+ *            {} for no channels.  NULL: no memory, or an invalid argument.
+ */
+#define LIBXL_HAVE_DOMAIN_CONFIG_CHANNELS 1
+int libxl_domain_config_channels_from_json(libxl_ctx *ctx,
+                                           libxl_device_channel **channels,
+                                           int *num, const char *json);
+char *libxl_domain_config_channels_to_json(libxl_ctx *ctx,
+                                           const libxl_device_channel *channels,
+                                           int num);
+
+/*
  * LIBXL_HAVE_CHANNEL_SET_LOGGER
  *
  * Gives the logger of all later messages of this library in this process; it

@@ -37,6 +37,13 @@ public struct ChannelRecord {
         self.kind = kind
         self.path = path
     }
+
+    /// Frees the texts, where they are malloc'd and nobody else's.
+    public func freeTexts() {
+        free(backendDomname)
+        free(name)
+        free(path)
+    }
 }
 
 /// Everything that a `libxl_channelinfo` can hold, unchecked; see `ChannelRecord`.
@@ -65,5 +72,12 @@ public struct ChannelInfoRecord {
         ringReference = 0
         kind = .unknown
         ptyPath = nil
+    }
+
+    /// Frees the texts, where they are malloc'd and nobody else's.
+    public func freeTexts() {
+        free(backend)
+        free(frontend)
+        free(ptyPath)
     }
 }

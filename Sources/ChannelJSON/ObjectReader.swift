@@ -92,7 +92,7 @@ struct ObjectReader {
 
 // The parser's events.
 extension ObjectReader {
-    /// Whether the value has ended.
+    /// Whether the value has ended, once it began.
     var isComplete: Bool { depth == 0 }
 
     mutating func key(_ bytes: UnsafeBufferPointer<UInt8>) {

@@ -9,20 +9,31 @@ func parse(
     _ text: UnsafePointer<CChar>, _ schema: Schema,
     _ use: (inout ObjectReader) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var reader = ObjectReader(schema)
-    defer { reader.dispose() }
-    try feed(text, to: &reader, events)
-    if reader.memoryIsOut { throw ChannelError(.noMemory, "no memory for a JSON text's strings") }
-    try use(&reader)
+    try parse(text, DocumentReader(schema)) { (_, object) throws(ChannelError) in try use(&object) }
 }
 
-/// Runs yajl over `text` with `receiver` as the context of `callbacks`.
-func feed<Receiver>(
-    _ text: UnsafePointer<CChar>, to receiver: inout Receiver, _ callbacks: yajl_callbacks
+/// Parses one JSON text and gives the objects that `document` looks for to
+/// `use`, each with its position.
+func parse(
+    _ text: UnsafePointer<CChar>, _ document: DocumentReader,
+    _ use: (Int, inout ObjectReader) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var callbacks = callbacks
+    var document = document
+    defer { document.dispose() }
+    try feed(text, to: &document)
+    for index in document.objects.indices {
+        if document.objects[index].memoryIsOut {
+            throw ChannelError(.noMemory, "no memory for a JSON text's strings")
+        }
+        try use(index, &document.objects[index])
+    }
+}
+
+/// Runs yajl over `text`, with its events going to `document`.
+private func feed(_ text: UnsafePointer<CChar>, to document: inout DocumentReader) throws(ChannelError) {
+    var callbacks = events
     var failure: ChannelError?
-    withUnsafeMutablePointer(to: &receiver) { context in
+    withUnsafeMutablePointer(to: &document) { context in
         // libxl's options: trailing garbage is allowed (libxl_json.h).
         guard let parser = libxl__yajl_alloc(&callbacks, nil, context) else {
             failure = ChannelError(.noMemory, "no memory for a JSON parser")
@@ -46,7 +57,7 @@ func feed<Receiver>(
     if let failure { throw failure }
 }
 
-/// yajl's events, for an `ObjectReader` as context.
+/// yajl's events, for a `DocumentReader` as context.
 private let events = yajl_callbacks(
     yajl_null: { context in
         reader(context).pointee.null()
@@ -89,8 +100,8 @@ private let events = yajl_callbacks(
 )
 
 @inline(__always)
-private func reader(_ context: UnsafeMutableRawPointer?) -> UnsafeMutablePointer<ObjectReader> {
-    context!.assumingMemoryBound(to: ObjectReader.self)
+private func reader(_ context: UnsafeMutableRawPointer?) -> UnsafeMutablePointer<DocumentReader> {
+    context!.assumingMemoryBound(to: DocumentReader.self)
 }
 
 @inline(__always)

@@ -5,7 +5,7 @@ import Channel
 // keyed union, "connection.socket": {"path": …}.
 extension ChannelRecord {
     /// Writes the record into `generator`, byte for byte as libxl_device_channel_gen_json.
-    public func generateReleased(_ generator: yajl_gen) -> yajl_gen_status {
+    func generateReleased(_ generator: yajl_gen) -> yajl_gen_status {
         var writer = Writer(generator)
         writer.beginMap()
         writer.member("backend_domid", Int64(backendDomid))
@@ -22,18 +22,6 @@ extension ChannelRecord {
         }
         writer.endMap()
         return writer.status
-    }
-
-    /// Fills an initialised record from a JSON text, as libxl_device_channel_from_json.
-    ///
-    /// On error the members that libxl evaluates before the bad one are filled.
-    public mutating func parseReleased(_ text: UnsafePointer<CChar>) throws(ChannelError) {
-        try parse(text, .releasedChannel) { (reader) throws(ChannelError) in try takeReleased(&reader) }
-    }
-
-    /// Fills an initialised record from a value of a parsed document.
-    public mutating func parseReleased(_ value: yajl_val) throws(ChannelError) {
-        try walk(value, .releasedChannel) { (reader) throws(ChannelError) in try takeReleased(&reader) }
     }
 
     mutating func takeReleased(_ reader: inout ObjectReader) throws(ChannelError) {

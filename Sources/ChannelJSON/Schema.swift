@@ -46,6 +46,17 @@ struct Schema {
             strict: false)
     }
 
+    /// `libxl_device_channel` as posted: a plain `type`.
+    static var postedChannel: Schema {
+        Schema(
+            members: [
+                Member("backend_domid", .integer), Member("backend_domname", .text),
+                Member("devid", .integer), Member("name", .text),
+                Member("type", .text), Member("path", .text),
+            ],
+            strict: true)
+    }
+
     /// `libxl_channelinfo`.
     static var channelInfo: Schema {
         Schema(

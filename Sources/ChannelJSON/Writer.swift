@@ -11,23 +11,24 @@ struct Writer {
         self.generator = generator
     }
 
-    private mutating func run(_ call: (yajl_gen) -> yajl_gen_status) {
+    /// Runs one call of the generator, unless one failed before.
+    mutating func write(_ call: (yajl_gen) -> yajl_gen_status) {
         if status == yajl_gen_status_ok { status = call(generator) }
     }
 
-    mutating func beginMap() { run { yajl_gen_map_open($0) } }
-    mutating func endMap() { run { yajl_gen_map_close($0) } }
-    mutating func beginArray() { run { yajl_gen_array_open($0) } }
-    mutating func endArray() { run { yajl_gen_array_close($0) } }
-    mutating func null() { run { yajl_gen_null($0) } }
-    mutating func integer(_ value: Int64) { run { yajl_gen_integer($0, value) } }
+    mutating func beginMap() { write { yajl_gen_map_open($0) } }
+    mutating func endMap() { write { yajl_gen_map_close($0) } }
+    mutating func beginArray() { write { yajl_gen_array_open($0) } }
+    mutating func endArray() { write { yajl_gen_array_close($0) } }
+    mutating func null() { write { yajl_gen_null($0) } }
+    mutating func integer(_ value: Int64) { write { yajl_gen_integer($0, value) } }
 
     mutating func literal(_ text: StaticString) {
-        run { yajl_gen_string($0, text.utf8Start, text.utf8CodeUnitCount) }
+        write { yajl_gen_string($0, text.utf8Start, text.utf8CodeUnitCount) }
     }
 
     mutating func text(_ text: CText) {
-        run {
+        write {
             yajl_gen_string($0, UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), strlen(text))
         }
     }

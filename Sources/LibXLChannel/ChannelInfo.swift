@@ -52,9 +52,7 @@ extension ChannelInfoRecord {
         self.kind = kind
         if kind == .pty { ptyPath = (info.tty ?? Bytes("/NO-SUCH-PATH")).duplicated() }
         guard backend != nil, frontend != nil, (ptyPath != nil) == (kind == .pty) else {
-            free(backend)
-            free(frontend)
-            free(ptyPath)
+            freeTexts()
             throw ChannelError(.noMemory, "no memory for a channel's state")
         }
     }
@@ -78,10 +76,7 @@ public func libxl_channelinfo_init_connection(
 @_cdecl("libxl_channelinfo_dispose") @implementation
 public func libxl_channelinfo_dispose(_ p: UnsafeMutablePointer<libxl_channelinfo>!) {
     guard let p else { return }
-    let record = ChannelInfoRecord(p.pointee)
-    free(record.backend)
-    free(record.frontend)
-    free(record.ptyPath)
+    ChannelInfoRecord(p.pointee).freeTexts()
     libxl_channelinfo_init(p)
 }
 

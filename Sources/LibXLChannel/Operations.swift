@@ -1,12 +1,13 @@
-// The operations on a domain's channels, for the released struct.
+// The operations on a domain's channels, once for both families' structs.
 import CLibc
 import CXen
 import Channel
+import ChannelJSON
 import Toolstack
 import XenStore
 
 /// The operations over the process's connection to xenstored.
-private var toolstack: Toolstack<Store> { Toolstack(Store()) }
+var toolstack: Toolstack<Store> { Toolstack(Store()) }
 
 /// Closes the xenstore connection when the library is unloaded (DT_FINI).
 @_cdecl("xlchannel_unload")
@@ -14,19 +15,21 @@ public func xlchannel_unload() {
     Store.close()
 }
 
-@_cdecl("libxl_device_channel_list") @implementation
-public func libxl_device_channel_list(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ num: UnsafeMutablePointer<CInt>!
-) -> UnsafeMutablePointer<libxl_device_channel>! {
+/// `_list`: a malloc'd array; NULL with `*num` 0 for an empty list, and on
+/// error, which is logged and set in errno.
+func list<Struct: ChannelStruct>(
+    _ domid: UInt32, _ num: UnsafeMutablePointer<CInt>?, where isListed: (Channel) -> Bool = { _ in true }
+) -> UnsafeMutablePointer<Struct>? {
     guard let num else {
         setErrno(EINVAL)
         return nil
     }
     num.pointee = 0
     do throws(ChannelError) {
-        let channels = try toolstack.channels(of: domid)
-        guard !channels.isEmpty else { return nil }
-        return try cArray(channels, num)
+        let channels = try toolstack.channels(of: domid).filter(isListed)
+        return try cArray(channels.count, num) { (index) throws(ChannelError) in
+            Struct(try ChannelRecord(channels[index]))
+        }
     } catch {
         log(XTL_ERROR, domid: domid, error.message)
         setErrno(error.number)
@@ -34,138 +37,129 @@ public func libxl_device_channel_list(
     }
 }
 
-/// The malloc'd array of C structs that `list` returns.
-private func cArray(
-    _ channels: [Channel], _ num: UnsafeMutablePointer<CInt>
-) throws(ChannelError) -> UnsafeMutablePointer<libxl_device_channel> {
-    guard let memory = calloc(channels.count, MemoryLayout<libxl_device_channel>.stride) else {
-        throw ChannelError(.noMemory, "no memory for a list of channels")
-    }
-    let list = memory.assumingMemoryBound(to: libxl_device_channel.self)
-    var count: CInt = 0
-    for channel in channels {
-        do throws(ChannelError) {
-            list[Int(count)] = try ChannelRecord(channel).released
-            count += 1
-        } catch {
-            libxl_device_channel_list_free(list, count)
-            throw error
-        }
-    }
-    num.pointee = count
-    return list
-}
-
-@_cdecl("libxl_device_channel_list_free") @implementation
-public func libxl_device_channel_list_free(_ list: UnsafeMutablePointer<libxl_device_channel>!, _ num: CInt) {
-    guard let list else { return }
-    for index in 0..<max(0, Int(num)) { libxl_device_channel_dispose(list + index) }
-    free(list)
-}
-
-@_cdecl("libxl_device_channel_getinfo") @implementation
-public func libxl_device_channel_getinfo(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ channel: UnsafePointer<libxl_device_channel>!,
-    _ channelinfo: UnsafeMutablePointer<libxl_channelinfo>!
+/// `_getinfo`.
+func info<Struct: ChannelStruct>(
+    _ domid: UInt32, _ channel: UnsafePointer<Struct>?, _ info: UnsafeMutablePointer<libxl_channelinfo>?
 ) -> CInt {
-    guard let channel, let channelinfo else { return ERROR_INVAL.rawValue }
-    libxl_channelinfo_init(channelinfo)
+    guard let channel, let info else { return ERROR_INVAL.rawValue }
+    info.pointee = ChannelInfoRecord().released
     return result(domid: domid) { () throws(ChannelError) in
-        let info = try toolstack.info(channel.pointee.devid, of: domid)
-        let kind = ConnectionKind(channel.pointee.connection)
-        channelinfo.pointee = try ChannelInfoRecord(info, kind).released
-        channelinfo.pointee.connection = channel.pointee.connection
+        let record = channel.pointee.record
+        let found = try toolstack.info(record.devid, of: domid)
+        info.pointee = try ChannelInfoRecord(found, record.kind).released
     }
 }
 
-@_cdecl("libxl_devid_to_device_channel") @implementation
-public func libxl_devid_to_device_channel(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ devid: CInt, _ channel: UnsafeMutablePointer<libxl_device_channel>!
+/// Fills a struct with the channel that `find` finds; initialised on error.
+func lookUp<Struct: ChannelStruct>(
+    _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
+    _ find: () throws(ChannelError) -> Channel
 ) -> CInt {
     guard let channel else { return ERROR_INVAL.rawValue }
-    libxl_device_channel_init(channel)
+    channel.pointee = .initial
     return result(domid: domid) { () throws(ChannelError) in
-        channel.pointee = try ChannelRecord(toolstack.channel(devid, of: domid)).released
+        channel.pointee = Struct(try ChannelRecord(try find()))
     }
 }
 
-@_cdecl("libxl_name_to_device_channel") @implementation
-public func libxl_name_to_device_channel(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ name: UnsafePointer<CChar>!,
-    _ channel: UnsafeMutablePointer<libxl_device_channel>!
+/// `_add` and `channels_add`: all of the structs or none. Devids and backend
+/// domids are written back.
+func add<Struct: ChannelStruct>(
+    _ ctx: OpaquePointer?, _ domid: UInt32, _ channels: UnsafeMutablePointer<Struct>?, _ count: CInt,
+    isArray: Bool, _ how: UnsafePointer<libxl_asyncop_how>?
 ) -> CInt {
-    guard let name, let channel else { return ERROR_INVAL.rawValue }
-    libxl_device_channel_init(channel)
-    return result(domid: domid) { () throws(ChannelError) in
-        let found = try toolstack.channel(named: Bytes(cString: name), of: domid)
-        channel.pointee = try ChannelRecord(found).released
+    guard count >= 0, channels != nil || (isArray && count == 0) else { return ERROR_INVAL.rawValue }
+    return asynchronously(how, domid: domid, ctx) { () throws(ChannelError) in
+        guard let channels, count > 0 else { return }
+        var requests: [ChannelRequest] = []
+        for index in 0..<Int(count) {
+            do throws(ChannelError) {
+                requests.append(try ChannelRequest(channels[index].record))
+            } catch {
+                guard isArray else { throw error }
+                throw ChannelError(error.kind, "channels[\(index)]: \(error.message)")
+            }
+        }
+        let added = try toolstack.add(requests, to: domid)
+        for (index, place) in added.enumerated() {
+            channels[index].devid = place.devid
+            channels[index].backend_domid = place.backendDomid
+            if place.collidesInLinux {
+                log(XTL_WARN, domid: domid,
+                    "channel \(place.devid) (\(requests[index].name)): Linux guests take the device number from the last digit of console \(place.devid + 1), which another console has too")
+            }
+        }
     }
 }
 
-@_cdecl("libxl_device_channel_add") @implementation
-public func libxl_device_channel_add(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ channel: UnsafeMutablePointer<libxl_device_channel>!,
-    _ ao_how: UnsafePointer<libxl_asyncop_how>!
+/// `_remove` and `_destroy`: the channel with the struct's devid, or with its
+/// name when that is -1.
+func remove<Struct: ChannelStruct>(
+    _ ctx: OpaquePointer?, _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
+    _ how: UnsafePointer<libxl_asyncop_how>?,
+    _ operation: (Int32) throws(ChannelError) -> Void
 ) -> CInt {
     guard let channel else { return ERROR_INVAL.rawValue }
-    return asynchronously(ao_how, domid: domid, ctx) { () throws(ChannelError) in
-        let request = try ChannelRequest(ChannelRecord(channel.pointee))
-        let added = try toolstack.add([request], to: domid)[0]
-        if added.collidesInLinux {
-            log(XTL_WARN, domid: domid,
-                "channel \(added.devid) (\(request.name)): a Linux guest takes its device number from the last digit of console \(added.devid + 1), which another console has")
+    return asynchronously(how, domid: domid, ctx) { () throws(ChannelError) in
+        let record = channel.pointee.record
+        if record.devid != -1 { return try operation(record.devid) }
+        guard let name = record.name else {
+            throw ChannelError(.invalid, "neither a devid nor a name is given")
         }
-        channel.pointee.devid = added.devid
-        channel.pointee.backend_domid = added.backendDomid
+        try operation(toolstack.channel(named: Bytes(cString: name), of: domid).devid)
     }
 }
 
 extension ChannelRequest {
     /// Checks what a C struct says.
     init(_ record: ChannelRecord) throws(ChannelError) {
-        let domname = record.backendDomname.map { Bytes(cString: $0) }
+        let name = record.name.map { Bytes(cString: $0) }
+        var backend = Backend.domid(record.backendDomid)
+        if let domname = record.backendDomname, domname.pointee != 0 {
+            backend = .name(Bytes(cString: domname))
+        }
         do throws(ChannelError) {
             try self.init(
-                devid: record.devid == -1 ? nil : record.devid,
-                name: record.name.map { Bytes(cString: $0) },
-                backend: domname.map { $0.isEmpty ? .domid(record.backendDomid) : .name($0) }
-                    ?? .domid(record.backendDomid),
-                kind: record.kind,
-                path: record.path.map { Bytes(cString: $0) })
+                devid: record.devid == -1 ? nil : record.devid, name: name, backend: backend,
+                kind: record.kind, path: record.path.map { Bytes(cString: $0) })
         } catch {
-            let name = record.name.map { Bytes(cString: $0) } ?? Bytes()
-            throw ChannelError(error.kind, "channel \(record.devid) (\(name)): \(error.message)")
+            throw ChannelError(
+                error.kind, "channel \(record.devid) (\(name ?? Bytes())): \(error.message)")
         }
     }
 }
 
-@_cdecl("libxl_device_channel_remove") @implementation
-public func libxl_device_channel_remove(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ channel: UnsafeMutablePointer<libxl_device_channel>!,
-    _ ao_how: UnsafePointer<libxl_asyncop_how>!
+/// The channels of a domain config document, as a malloc'd array.
+func channelsFromJSON<Struct: ChannelStruct>(
+    _ channels: UnsafeMutablePointer<UnsafeMutablePointer<Struct>?>?, _ num: UnsafeMutablePointer<CInt>?,
+    _ json: UnsafePointer<CChar>?
 ) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
-    return asynchronously(ao_how, domid: domid, ctx) { () throws(ChannelError) in
-        try toolstack.destroy(devid(of: ChannelRecord(channel.pointee), in: domid), of: domid)
+    guard let channels, let num, let json else { return ERROR_INVAL.rawValue }
+    channels.pointee = nil
+    num.pointee = 0
+    return parsed("the channels of a libxl_domain_config") { () throws(ChannelError) in
+        let records = try domainConfigChannels(json, Struct.shape)
+        do throws(ChannelError) {
+            channels.pointee = try cArray(records.count, num) { (index) throws(ChannelError) in
+                Struct(records[index])
+            }
+        } catch {
+            for record in records { record.freeTexts() }
+            throw error
+        }
     }
 }
 
-@_cdecl("libxl_device_channel_destroy") @implementation
-public func libxl_device_channel_destroy(
-    _ ctx: OpaquePointer!, _ domid: UInt32, _ channel: UnsafeMutablePointer<libxl_device_channel>!,
-    _ ao_how: UnsafePointer<libxl_asyncop_how>!
-) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
-    return asynchronously(ao_how, domid: domid, ctx) { () throws(ChannelError) in
-        try toolstack.destroy(devid(of: ChannelRecord(channel.pointee), in: domid), of: domid)
+/// A document with the channels, malloc'd.
+func channelsToJSON<Struct: ChannelStruct>(
+    _ channels: UnsafePointer<Struct>?, _ num: CInt
+) -> CText? {
+    guard num == 0 || (num > 0 && channels != nil) else { return nil }
+    return jsonTextOrLog("the channels of a libxl_domain_config") { generator in
+        generateDomainConfig(Int(num), generator) { index, generator in
+            channels![index].record.generate(Struct.shape, generator)
+        }
     }
-}
-
-/// The devid that a struct names: its own, or that of the channel with its name.
-private func devid(of record: ChannelRecord, in domid: UInt32) throws(ChannelError) -> Int32 {
-    if record.devid != -1 { return record.devid }
-    guard let name = record.name else { throw ChannelError(.invalid, "neither a devid nor a name is given") }
-    return try toolstack.channel(named: Bytes(cString: name), of: domid).devid
 }
 
 private func setErrno(_ number: CInt) {

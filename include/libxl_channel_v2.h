@@ -1,0 +1,208 @@
+/*
+ * libxl_channel_v2.h - channels of Xen guests: the posted family of names.
+ *
+ * The first patches for channels ("libxl: add a list of abstract 'channels' to
+ * the domain config", v2, 2014) had another struct than the one that libxl
+ * released: a plain enumeration `type` and a plain `path`.  Source written for
+ * them compiles against this header unchanged, alone or after <libxl.h>: the
+ * posted names are mapped by macros onto symbols of their own,
+ * libxl_device_channel_v2_*, beside libxl's.  Programs that call the library
+ * by symbol (ctypes, dlsym) use the _v2 names.
+ *
+ * The functions are those of libxl_channel.h over the same implementation, and
+ * so are the rules: ctx may be NULL, error codes, threads, memory, devids.
+ * docs/families.md tells which family to use when.
+ *
+ * libxl_domain_config of <libxl.h> has the released struct in its array
+ * `channels`; the posted array is a pointer and a length of one's own, as
+ * libxl_device_channels_add takes it here.
+ *
+ * License: LGPL-2.1, as libxl.
+ */
+#ifndef LIBXL_CHANNEL_V2_H
+#define LIBXL_CHANNEL_V2_H
+
+#ifdef LIBXL_CHANNEL_H
+#error "libxl_channel.h and libxl_channel_v2.h give two meanings to the same names: include one of them in a file"
+#endif
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* libxl_json.h tells yajl 2 by yajl_version.h, which it only then includes. */
+#ifndef HAVE_YAJL_YAJL_VERSION_H
+#define HAVE_YAJL_YAJL_VERSION_H 1
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <libxl.h>
+#include <libxl_json.h>
+#include <yajl/yajl_tree.h>
+
+/* libxl's own struct, whose name stands for the posted one from here on. */
+typedef libxl_device_channel libxl_device_channel_released;
+
+/*
+ * LIBXL_HAVE_CHANNEL_TYPE
+ *
+ * What a channel is connected to in its backend domain.
+ */
+#define LIBXL_HAVE_CHANNEL_TYPE 1
+typedef enum libxl_channel_type {
+    LIBXL_CHANNEL_TYPE_NONE = 0,   /* nothing: reads block, writes vanish */
+    LIBXL_CHANNEL_TYPE_PTY = 1,    /* a pty */
+    LIBXL_CHANNEL_TYPE_PATH = 2,   /* writes are appended to the file `path` */
+    LIBXL_CHANNEL_TYPE_SOCKET = 3  /* a Unix socket listens at `path` */
+} libxl_channel_type;
+
+/* The lower-case name, a constant; NULL for a number that is no type. */
+const char *libxl_channel_type_to_string(libxl_channel_type type);
+/* 0, or ERROR_INVAL.  Upper and lower case are the same. */
+int libxl_channel_type_from_string(const char *s, libxl_channel_type *type);
+/* Writes the name, or null for a number that is no type. */
+yajl_gen_status libxl_channel_type_gen_json(yajl_gen hand,
+                                            libxl_channel_type *type);
+/* A malloc'd JSON text, the caller's to free; NULL without memory. */
+char *libxl_channel_type_to_json(libxl_ctx *ctx, libxl_channel_type type);
+/* 0, or ERROR_FAIL for what is no JSON string or names no type. */
+int libxl_channel_type_from_json(libxl_ctx *ctx, libxl_channel_type *type,
+                                 const char *s);
+/* Names and numbers, ended by { NULL, -1 }. */
+extern libxl_enum_string_table libxl_channel_type_string_table[];
+
+/*
+ * LIBXL_HAVE_DEVICE_CHANNEL_V2
+ *
+ * The posted struct.  Its strings are malloc'd and belong to it.  As for the
+ * released one: name is required; path is required for PATH and SOCKET, and
+ * not given for NONE and PTY; devid -1 stands for the lowest free one.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNEL_V2 1
+typedef struct libxl_device_channel_v2 {
+    libxl_domid backend_domid;
+    char *backend_domname;
+    libxl_devid devid;
+    char *name;
+    libxl_channel_type type;
+    char *path;
+} libxl_device_channel_v2;
+
+/* Everything 0 and NULL but devid, which is -1. */
+void libxl_device_channel_v2_init(libxl_device_channel_v2 *p);
+/* Frees the strings and initialises the struct; may be called twice. */
+void libxl_device_channel_v2_dispose(libxl_device_channel_v2 *p);
+/* A deep copy; dst is overwritten, not disposed of. */
+void libxl_device_channel_v2_copy(libxl_ctx *ctx, libxl_device_channel_v2 *dst,
+                                  const libxl_device_channel_v2 *src);
+
+/*
+ * JSON: {"devid": 0, "name": "org.test", "type": "socket", "path": "/a"} in
+ * libxl's format.  Members with their default value are left out, `type` when
+ * NONE.  The parsers take unknown keys for absent, and refuse (ERROR_FAIL) a
+ * member of the wrong type, a number out of range and an unknown type.
+ * from_json initialises *p; both leave it to be disposed of, whatever they
+ * return.
+ */
+yajl_gen_status libxl_device_channel_v2_gen_json(yajl_gen hand,
+                                                 libxl_device_channel_v2 *p);
+char *libxl_device_channel_v2_to_json(libxl_ctx *ctx,
+                                      libxl_device_channel_v2 *p);
+int libxl_device_channel_v2_from_json(libxl_ctx *ctx,
+                                      libxl_device_channel_v2 *p,
+                                      const char *s);
+int libxl_device_channel_v2_parse_json(libxl_ctx *ctx, yajl_val value,
+                                       libxl_device_channel_v2 *p);
+
+/*
+ * The same channel in the other family's struct.  dst is overwritten, and
+ * initialised on error.  ERROR_INVAL: src is connected to what the other
+ * family has no value for: UNKNOWN, or a number that neither knows.
+ */
+int libxl_device_channel_v2_from_released(
+    libxl_ctx *ctx, libxl_device_channel_v2 *dst,
+    const libxl_device_channel_released *src);
+int libxl_device_channel_v2_to_released(libxl_ctx *ctx,
+                                        libxl_device_channel_released *dst,
+                                        const libxl_device_channel_v2 *src);
+
+/*
+ * As their namesakes in libxl.h and libxl_channel.h.  The list leaves out, and
+ * logs, a channel whose connection is not known: no type stands for it.
+ */
+libxl_device_channel_v2 *libxl_device_channel_v2_list(libxl_ctx *ctx,
+                                                      uint32_t domid,
+                                                      int *num);
+void libxl_device_channel_v2_list_free(libxl_device_channel_v2 *list, int num);
+int libxl_device_channel_v2_getinfo(libxl_ctx *ctx, uint32_t domid,
+                                    const libxl_device_channel_v2 *channel,
+                                    libxl_channelinfo *channelinfo);
+int libxl_device_channel_v2_add(libxl_ctx *ctx, uint32_t domid,
+                                libxl_device_channel_v2 *channel,
+                                const libxl_asyncop_how *ao_how);
+int libxl_device_channel_v2_remove(libxl_ctx *ctx, uint32_t domid,
+                                   libxl_device_channel_v2 *channel,
+                                   const libxl_asyncop_how *ao_how);
+int libxl_device_channel_v2_destroy(libxl_ctx *ctx, uint32_t domid,
+                                    libxl_device_channel_v2 *channel,
+                                    const libxl_asyncop_how *ao_how);
+
+/*
+ * LIBXL_HAVE_DEVICE_CHANNELS_V2
+ *
+ * The array of a domain's configuration.
+ *
+ * add adds every channel of the array, all or none; devid and backend_domid
+ * are written back.  from_json gives the array "channels" of a domain
+ * config's JSON document, malloc'd, to be freed by list_free; to_json makes a
+ * document {"channels": […]}, malloc'd.
+ */
+#define LIBXL_HAVE_DEVICE_CHANNELS_V2 1
+int libxl_device_channels_v2_add(libxl_ctx *ctx, uint32_t domid,
+                                 libxl_device_channel_v2 *channels,
+                                 int num_channels,
+                                 const libxl_asyncop_how *ao_how);
+int libxl_domain_config_channels_v2_from_json(
+    libxl_ctx *ctx, libxl_device_channel_v2 **channels, int *num,
+    const char *json);
+char *libxl_domain_config_channels_v2_to_json(
+    libxl_ctx *ctx, const libxl_device_channel_v2 *channels, int num);
+
+/* The logger of both families; see libxl_channel.h. */
+void libxl_channel_set_logger(xentoollog_logger *lg);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* The posted names. */
+#define libxl_device_channel            libxl_device_channel_v2
+#define libxl_device_channel_init       libxl_device_channel_v2_init
+#define libxl_device_channel_dispose    libxl_device_channel_v2_dispose
+#define libxl_device_channel_copy       libxl_device_channel_v2_copy
+#define libxl_device_channel_gen_json   libxl_device_channel_v2_gen_json
+#define libxl_device_channel_to_json    libxl_device_channel_v2_to_json
+#define libxl_device_channel_from_json  libxl_device_channel_v2_from_json
+#define libxl_device_channel_parse_json libxl_device_channel_v2_parse_json
+#define libxl_device_channel_list       libxl_device_channel_v2_list
+#define libxl_device_channel_list_free  libxl_device_channel_v2_list_free
+#define libxl_device_channel_getinfo    libxl_device_channel_v2_getinfo
+#define libxl_device_channel_add        libxl_device_channel_v2_add
+#define libxl_device_channel_remove     libxl_device_channel_v2_remove
+#define libxl_device_channel_destroy    libxl_device_channel_v2_destroy
+#define libxl_device_channels_add       libxl_device_channels_v2_add
+#define libxl_domain_config_channels_from_json \
+        libxl_domain_config_channels_v2_from_json
+#define libxl_domain_config_channels_to_json \
+        libxl_domain_config_channels_v2_to_json
+
+#endif /* LIBXL_CHANNEL_V2_H */
