@@ -5,6 +5,7 @@ SONAME  := libxlchannel.so.1
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
+SBINDIR    ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR    ?=
 
@@ -17,11 +18,12 @@ CLANG   := $(dir $(realpath $(SWIFT)))clang
 BUILD   := .build
 OBJECTS := $(BUILD)/embedded/release
 LIBRARY := $(BUILD)/lib/$(SONAME)
+DAEMON  := $(BUILD)/sbin/xenchanneld
 SOURCES := Package.swift $(shell find Sources include -type f)
 
 .PHONY: all deps test-deps check demo install uninstall clean help swift
 
-all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so ## build the shipped library
+all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) ## build what ships
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +48,17 @@ $(LIBRARY): $(OBJECTS)/libLibXLChannel.a $(BUILD)/lib/libxlchannel.map Makefile
 	    -Wl,-fini,xlchannel_unload -Wl,--strip-all \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive -lyajl -lm
 
+# The daemon's modules, in SwiftPM's build directories.
+$(DAEMON): $(OBJECTS)/xenchanneld.built Makefile
+	@mkdir -p $(@D)
+	$(CLANG) -fuse-ld=lld -pie -o $@ -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--strip-all \
+	    $(foreach module,xenchanneld Backend ChannelJSON XenStore Channel,$(OBJECTS)/$(module).build/*.o) \
+	    -lxengnttab -lxenevtchn -lyajl -lm
+
+$(OBJECTS)/xenchanneld.built: $(OBJECTS)/libLibXLChannel.a
+	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --target xenchanneld
+	@touch $@
+
 $(BUILD)/lib/libxlchannel.so:
 	@mkdir -p $(@D)
 	ln -sf $(SONAME) $@
@@ -62,12 +75,15 @@ install: all ## install library, headers and xlchannel.pc (PREFIX LIBDIR INCLUDE
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so
+	install -d $(DESTDIR)$(SBINDIR)
+	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)/xenchanneld
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	    pkgconfig/xlchannel.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so \
+	rm -f $(DESTDIR)$(SBINDIR)/xenchanneld \
+	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc \
 	    $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/*.h))
 

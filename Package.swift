@@ -6,13 +6,17 @@ import PackageDescription
 // ordinary Swift, with no unsafe flags, for tests, sanitizers and dependants.
 let embedded = Context.environment["XLCHANNEL_EMBEDDED"] == "1"
 
-let shipped: [SwiftSetting] =
+func shipped(_ optimisation: String) -> [SwiftSetting] {
     embedded
-    ? [.unsafeFlags([
-        "-enable-experimental-feature", "Embedded", "-wmo", "-O", "-Xcc", "-fPIC",
-        "-Xfrontend", "-function-sections",
-    ])]
-    : []
+        ? [.unsafeFlags([
+            "-enable-experimental-feature", "Embedded", "-wmo", optimisation, "-Xcc", "-fPIC",
+            "-Xfrontend", "-function-sections",
+        ])]
+        : []
+}
+// JSON and the wire format are what callers wait for; the rest waits for xenstored.
+let fast = shipped("-O")
+let small = shipped("-Osize")
 
 let package = Package(
     name: "xlchannel",
@@ -23,16 +27,24 @@ let package = Package(
         .systemLibrary(name: "CLibc"),
         .systemLibrary(name: "CYajl", pkgConfig: "yajl", providers: [.apt(["libyajl-dev"])]),
         .systemLibrary(name: "CXen", providers: [.apt(["libxen-dev"])]),
+        .systemLibrary(name: "CXenIO", providers: [.apt(["libxen-dev"])]),
         .systemLibrary(name: "CXenV2", providers: [.apt(["libxen-dev"])]),
-        .target(name: "Channel", dependencies: ["CLibc"], swiftSettings: shipped),
-        .target(name: "ChannelJSON", dependencies: ["Channel", "CLibc", "CYajl"], swiftSettings: shipped),
-        .target(name: "XenStore", dependencies: ["Channel", "CLibc"], swiftSettings: shipped),
-        .target(name: "Toolstack", dependencies: ["Channel", "XenStore", "CLibc"], swiftSettings: shipped),
+        .target(name: "Channel", dependencies: ["CLibc"], swiftSettings: fast),
+        .target(name: "ChannelJSON", dependencies: ["Channel", "CLibc", "CYajl"], swiftSettings: fast),
+        .target(name: "XenStore", dependencies: ["Channel", "CLibc"], swiftSettings: fast),
+        .target(
+            name: "Backend", dependencies: ["Channel", "ChannelJSON", "XenStore", "CLibc", "CXenIO"],
+            swiftSettings: fast,
+            linkerSettings: [.linkedLibrary("xengnttab"), .linkedLibrary("xenevtchn")]),
+        .executableTarget(
+            name: "xenchanneld", dependencies: ["Backend", "Channel", "XenStore", "CLibc", "CXenIO"],
+            swiftSettings: small),
+        .target(name: "Toolstack", dependencies: ["Channel", "XenStore", "CLibc"], swiftSettings: small),
         .target(
             name: "LibXLChannel",
             dependencies: ["Channel", "ChannelJSON", "Toolstack", "XenStore", "CLibc", "CYajl", "CXen", "CXenV2"],
             exclude: ["libxlchannel.map.in"],
-            swiftSettings: shipped),
+            swiftSettings: small),
         .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON", "CLibc"], path: "Tests/unit/ChannelTests"),
         .testTarget(name: "XenStoreTests", dependencies: ["XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
         .testTarget(name: "ToolstackTests", dependencies: ["Toolstack", "XenStore", "Channel"], path: "Tests/unit/ToolstackTests"),

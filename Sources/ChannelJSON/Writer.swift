@@ -3,11 +3,11 @@ import CYajl
 import Channel
 
 /// Writes JSON through a yajl generator; after the first failure it does nothing.
-struct Writer {
+public struct Writer {
     let generator: yajl_gen
-    private(set) var status = yajl_gen_status_ok
+    public private(set) var status = yajl_gen_status_ok
 
-    init(_ generator: yajl_gen) {
+    public init(_ generator: yajl_gen) {
         self.generator = generator
     }
 
@@ -16,14 +16,14 @@ struct Writer {
         if status == yajl_gen_status_ok { status = call(generator) }
     }
 
-    mutating func beginMap() { write { yajl_gen_map_open($0) } }
-    mutating func endMap() { write { yajl_gen_map_close($0) } }
-    mutating func beginArray() { write { yajl_gen_array_open($0) } }
-    mutating func endArray() { write { yajl_gen_array_close($0) } }
+    public mutating func beginMap() { write { yajl_gen_map_open($0) } }
+    public mutating func endMap() { write { yajl_gen_map_close($0) } }
+    public mutating func beginArray() { write { yajl_gen_array_open($0) } }
+    public mutating func endArray() { write { yajl_gen_array_close($0) } }
     mutating func null() { write { yajl_gen_null($0) } }
     mutating func integer(_ value: Int64) { write { yajl_gen_integer($0, value) } }
 
-    mutating func literal(_ text: StaticString) {
+    public mutating func literal(_ text: StaticString) {
         write { yajl_gen_string($0, text.utf8Start, text.utf8CodeUnitCount) }
     }
 
@@ -45,6 +45,25 @@ struct Writer {
         guard let value, value.pointee != 0 else { return }
         literal(key)
         text(value)
+    }
+
+    /// A member with an integer, whatever it is.
+    public mutating func member(_ key: StaticString, integer value: Int64) {
+        literal(key)
+        integer(value)
+    }
+
+    /// A member with a text, whatever it is.
+    public mutating func member(_ key: StaticString, bytes: Bytes) {
+        literal(key)
+        bytes.array.withUnsafeBufferPointer { buffer in
+            write { yajl_gen_string($0, buffer.baseAddress, buffer.count) }
+        }
+    }
+
+    public mutating func member(_ key: StaticString, boolean: Bool) {
+        literal(key)
+        write { yajl_gen_bool($0, boolean ? 1 : 0) }
     }
 
     /// A member of a nested map: written only when `value` is not the default.

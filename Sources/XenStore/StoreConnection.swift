@@ -217,4 +217,4 @@ public func now() -> Int64 {
 }
 
 /// The calling thread's errno.
-var errno: Int32 { __errno_location().pointee }
+public var errno: Int32 { __errno_location().pointee }

@@ -3,12 +3,15 @@
  * both in this process.
  *
  * SEED, STRUCTS and TEXTS (environment) choose the random sequence, the number
- * of random structs of each type and the number of random texts.
+ * of random structs of each type and the number of random texts; QUICK leaves
+ * out the deepest documents, for valgrind.
  */
 #include "conformance.h"
 
+#include <sys/wait.h>
 #include <yajl/yajl_tree.h>
 
+static bool quick;                                     /* for valgrind */
 static unsigned long skipped_errno, skipped_crash, skipped_comment;
 static unsigned long texts_accepted, texts_refused, trees_compared;
 
@@ -269,7 +272,7 @@ static void test_enumeration(void)
     }
     for (n = 0; n < COUNT_OF(texts); n++)
         test_from_string(texts[n]);
-    for (n = 0; n < 2000; n++) {
+    for (n = 0; n < (quick ? 100 : 2000); n++) {
         char *text = random_string();
         if (text && strcasecmp(text, "none") && strcasecmp(text, "path"))
             test_from_string(text);
@@ -762,7 +765,7 @@ static void test_chosen_texts(void)
 
     for (n = 0; n < COUNT_OF(texts); n++)
         compare_text(texts[n]);
-    for (n = 0; n < COUNT_OF(depths); n++) {
+    for (n = 0; n < COUNT_OF(depths) - (quick ? 2 : 0); n++) {
         test_nested(depths[n], "", "[", "", "]", "");
         test_nested(depths[n], "", "[", "1", "]", "");
         test_nested(depths[n], "", "{\"a\":", "1", "}", "");
@@ -790,6 +793,87 @@ static void test_prefixes(void)
         prefix[n] = 0;
         compare_text(prefix);
     }
+}
+
+/* ---- the channels of a domain's configuration ---------------------------------------------- */
+
+static unsigned long configs_compared;
+
+/* libxl reads the whole configuration, of which the text has nothing but channels and unknown keys. */
+static void compare_config(const char *text)
+{
+    static __typeof__(libxl_domain_config_from_json) *config_from_json;
+    static __typeof__(libxl_domain_config_dispose) *config_dispose;
+    libxl_domain_config config;
+    libxl_device_channel *list = (libxl_device_channel *)0x10;
+    int ra, rb, num = -7, n;
+
+    if (!config_from_json) {
+        config_from_json = symbol_of(peer.handle, peer.path, "libxl_domain_config_from_json");
+        config_dispose = symbol_of(peer.handle, peer.path, "libxl_domain_config_dispose");
+    }
+    errno = 0;
+    ra = config_from_json(peer_ctx, &config, text);
+    rb = ours.domain_config_channels_from_json(any_ctx(), &list, &num, text);
+    CHECK(same_class(ra, rb), "config from_json %d, ours %d: %s", ra, rb, shown(text));
+    CHECK(rb || (num >= 0 && !list == !num), "config from_json: num %d", num);
+    CHECK(!rb || (num == 0 && !list), "config from_json %d gives %d", rb, num);
+    CHECK(ra || rb || num == config.num_channels, "config of %d channels, ours %d: %s", config.num_channels, num, shown(text));
+    for (n = 0; !ra && !rb && n < num && n < config.num_channels; n++)
+        CHECK(same_channel(&config.channels[n], &list[n]), "channel %d of a config differs: %s", n, shown(text));
+    if (!ra && !rb) {
+        /* And back: libxl reads ours as the same. */
+        libxl_domain_config again;
+        char *json = ours.domain_config_channels_to_json(any_ctx(), list, num);
+        CHECK(json && !config_from_json(peer_ctx, &again, json) && again.num_channels == num, "libxl reads %s", json);
+        for (n = 0; json && n < num && n < again.num_channels; n++)
+            CHECK(same_channel(&again.channels[n], &list[n]), "channel %d is not the same to libxl: %s", n, json);
+        if (json)
+            config_dispose(&again);
+        free(json);
+        ours.device_channel_list_free(list, num);
+    }
+    config_dispose(&config);
+    configs_compared++;
+}
+
+static void test_random_config(void)
+{
+    struct text t = { 0 };
+    unsigned n, count = random_below(5);
+
+    add(&t, random_below(8) ? "{" : "{\"name\":\"channels\",\"x\":{\"channels\":[{}]},");
+    if (!random_below(20))
+        add(&t, random_below(2) ? "\"channels\":null," : "\"channels\":[],");
+    add(&t, "\"channels\":");
+    if (!random_below(20)) {
+        add_random_map(&t, 2);
+        count = 0;
+    } else {
+        add(&t, "[");
+    }
+    for (n = 0; n < count; n++) {
+        struct text one = { 0 };
+        if (n)
+            add(&t, ",");
+        if (!random_below(12))
+            add(&one, random_below(2) ? "null" : "[[{}],7]");
+        else if (random_below(2))
+            add_random_map(&one, 0);
+        else
+            add_valid_document(&one);
+        add(&t, has_two_connections(one.bytes) ? "{\"devid\":5}" : one.bytes);
+        free(one.bytes);
+    }
+    if (t.bytes[t.length - 1] != '}' || count)
+        add(&t, "]");
+    add(&t, random_below(8) ? "}" : ",\"channels\":[{\"devid\":1}]}");
+    /* A mutation could make two connections out of one: only the tail is cut. */
+    if (!random_below(10))
+        t.bytes[random_below((unsigned)t.length)] = 0;
+    if (!depends_on_stale_errno(t.bytes))
+        compare_config(t.bytes);
+    free(t.bytes);
 }
 
 /* ---- ours only --------------------------------------------------------------------------- */
@@ -865,7 +949,7 @@ static void test_new_connections(void)
         CHECK(json && !ours.channel_connection_from_json(any_ctx(), &e, json) && (int)e == kinds[n].value, "from_json of %s", kinds[n].text);
         free(json);
 
-        for (round = 0; round < 1000; round++)
+        for (round = 0; round < (quick ? 50 : 1000); round++)
             round_trip(kinds[n].value, kinds[n].shape);
 
         CHECK(!ours.device_channel_from_json(any_ctx(), &c, kinds[n].plain) && (int)c.connection == kinds[n].value, "from_json %s", kinds[n].plain);
@@ -931,6 +1015,15 @@ static void test_null(void)
     CHECK(ours.channel_connection_parse_json(NULL, NULL, &e) == ERROR_INVAL, "connection parse_json(NULL value)");
     CHECK(ours.channel_connection_parse_json(NULL, tree, NULL) == ERROR_INVAL, "connection parse_json(NULL e)");
     ours.device_channel_list_free(NULL, 0), ours.device_channel_list_free(NULL, 3);
+    {
+        libxl_device_channel *list;
+        int num;
+        CHECK(ours.domain_config_channels_from_json(NULL, NULL, &num, "{}") == ERROR_INVAL, "config from_json(NULL channels)");
+        CHECK(ours.domain_config_channels_from_json(NULL, &list, NULL, "{}") == ERROR_INVAL, "config from_json(NULL num)");
+        CHECK(ours.domain_config_channels_from_json(NULL, &list, &num, NULL) == ERROR_INVAL, "config from_json(NULL text)");
+        CHECK(!ours.domain_config_channels_to_json(NULL, NULL, 1), "config to_json(NULL)");
+        CHECK(!ours.domain_config_channels_to_json(NULL, &c, -1), "config to_json of -1");
+    }
 
     /* libxl asserts that a connection is not set twice. */
     ours.device_channel_init_connection(&c, LIBXL_CHANNEL_CONNECTION_PTY);
@@ -944,13 +1037,63 @@ static void test_null(void)
     yajl_gen_free(g);
 }
 
-/* ---- -------------------------------------------------------------------------------------- */
+/* ---- what libxenlight dies of, where ours returns an error ------------------------------------ */
+
+enum { TWO_CONNECTIONS, SET_TWICE, NULL_TEXT, NULL_STRUCT_TO_JSON, NULL_STRUCT_FROM_JSON, NULL_STRING, NULL_CTX_COPY, DEATHS };
+static const char *const deaths[DEATHS] = {
+    "from_json of a document with two connections", "init_connection of a struct that has one", "from_json of a NULL text",
+    "to_json of a NULL struct", "from_json into a NULL struct", "from_string of NULL", "copy with a NULL ctx",
+};
+
+static void die(int how)
+{
+    libxl_device_channel c, d;
+    libxl_channel_connection e;
+
+    peer.device_channel_init(&c), peer.device_channel_init(&d);
+    switch (how) {
+    case TWO_CONNECTIONS: peer.device_channel_from_json(peer_ctx, &c, "{\"connection.pty\":{},\"connection.socket\":{}}"); break;
+    case SET_TWICE:
+        peer.device_channel_init_connection(&c, LIBXL_CHANNEL_CONNECTION_PTY);
+        peer.device_channel_init_connection(&c, LIBXL_CHANNEL_CONNECTION_PTY);
+        break;
+    case NULL_TEXT: peer.device_channel_from_json(peer_ctx, &c, NULL); break;
+    case NULL_STRUCT_TO_JSON: peer.device_channel_to_json(peer_ctx, NULL); break;
+    case NULL_STRUCT_FROM_JSON: peer.device_channel_from_json(peer_ctx, NULL, "{}"); break;
+    case NULL_STRING: peer.channel_connection_from_string(NULL, &e); break;
+    case NULL_CTX_COPY:
+        c.name = strdup("name");
+        peer.device_channel_copy(NULL, &d, &c);
+        break;
+    }
+}
+
+/* Facts for the documentation, not checks: a later libxl may do better. */
+static void show_deaths_of_libxl(void)
+{
+    int how, status;
+
+    for (how = 0; how < DEATHS; how++) {
+        pid_t child;
+        fflush(stdout);
+        child = fork();
+        if (child == 0) {
+            if (!freopen("/dev/null", "w", stderr))
+                _exit(1);
+            die(how);
+            _exit(0);
+        }
+        waitpid(child, &status, 0);
+        printf("json: libxl: %s: %s\n", deaths[how], WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "lives");
+    }
+}
 
 int main(void)
 {
     unsigned long structs = number_from_env("STRUCTS", 100000), texts = number_from_env("TEXTS", 100000), n;
 
     seed_random("json");
+    quick = getenv("QUICK") != NULL;
     load_ours();
     load_peer();
     for (n = 0; n < structs; n++) {
@@ -963,12 +1106,16 @@ int main(void)
     test_prefixes();
     for (n = 0; n < texts; n++)
         test_random_text();
+    for (n = 0; n < texts / 5; n++)
+        test_random_config();
     test_new_connections();
     test_null();
+    if (!quick)
+        show_deaths_of_libxl();
     free_peer_ctx();
-    printf("json: %lu channels, %lu infos, %lu texts (libxenlight takes %lu as a channel, refuses %lu), %lu trees;"
+    printf("json: %lu channels, %lu infos, %lu texts (libxenlight takes %lu as a channel, refuses %lu), %lu trees, %lu configs;"
            " not compared: %lu for errno; only ours asked: %lu with two connections; no tree: %lu with comments\n",
-           structs, structs, texts, texts_accepted, texts_refused, trees_compared,
+           structs, structs, texts, texts_accepted, texts_refused, trees_compared, configs_compared,
            skipped_errno, skipped_crash, skipped_comment);
     return finish("json");
 }

@@ -474,6 +474,55 @@ static void test_big_directory(void)
     free(seen);
 }
 
+/* ---- the channels of a configuration, all or none ------------------------------------------ */
+
+static void test_config(void)
+{
+    char *before = whole_store(), *middle;
+    libxl_domain_config config;
+    libxl_device_channel channels[KINDS];
+    int n, rc, num;
+
+    memset(&config, 0, sizeof config);
+    CHECK(!ours.device_channels_add(NULL, GUEST, &config, NULL), "add of no channels");
+    CHECK(ours.device_channels_add(NULL, GUEST, NULL, NULL) == ERROR_INVAL, "add of a NULL config");
+    config.num_channels = KINDS, config.channels = channels;
+    for (n = 0; n < KINDS; n++)
+        channels[n] = new_channel(kinds[n].connection, kinds[n].name, kinds[n].path);
+    channels[1].devid = 0;                             /* taken from the first, that can have any */
+
+    /* The last has a name of another. */
+    free(channels[3].name), channels[3].name = strdup(kinds[0].name);
+    rc = ours.device_channels_add(NULL, GUEST, &config, NULL);
+    CHECK(rc == ERROR_DEVICE_EXISTS, "add of two of one name: %d", rc);
+    CHECK(same_store(strdup(before), whole_store()), "an add that failed changed the store");
+    /* The last has none. */
+    free(channels[3].name), channels[3].name = NULL;
+    rc = ours.device_channels_add(NULL, GUEST, &config, NULL);
+    CHECK(rc == ERROR_INVAL, "add of a nameless one: %d", rc);
+    CHECK(same_store(strdup(before), whole_store()), "an add that failed changed the store");
+
+    channels[3].name = strdup(kinds[3].name);
+    rc = ours.device_channels_add(NULL, GUEST, &config, NULL);
+    CHECK(!rc, "add of a configuration: %d", rc);
+    CHECK(channels[1].devid == 0, "devid 0 was asked for, %d given", channels[1].devid);
+    for (n = 0; n < KINDS; n++) {
+        libxl_device_channel found;
+        CHECK(!ours.name_to_device_channel(NULL, GUEST, kinds[n].name, &found) && found.devid == channels[n].devid && found.devid >= 0 && found.devid < KINDS,
+              "channel %d of a configuration", n);
+        ours.device_channel_dispose(&found);
+    }
+    middle = whole_store();
+    CHECK(ours.device_channels_add(NULL, GUEST, &config, NULL) == ERROR_DEVICE_EXISTS, "add of a configuration twice");
+    CHECK(same_store(middle, whole_store()), "an add that failed changed the store");
+    for (n = 0; n < KINDS; n++) {
+        CHECK(!ours.device_channel_remove(NULL, GUEST, &channels[n], NULL), "remove of %s", kinds[n].name);
+        free_channel(&channels[n]);
+    }
+    CHECK(!ours.device_channel_list(NULL, GUEST, &num), "%d left", num);
+    CHECK(same_store(before, whole_store()), "the store after a configuration");
+}
+
 /* ---- ao_how ------------------------------------------------------------------------------ */
 
 static int callbacks, callback_rc;
@@ -551,6 +600,7 @@ int main(void)
     test_devids();
     if (!getenv("QUICK"))
         test_big_directory();
+    test_config();
     test_ao_how();
     test_null();
     xs_close(store);

@@ -111,7 +111,7 @@ static void test_random_layout(void)
     static const char *const names[] = {
         "org.example.channel", "a", "with space", "\"quoted\"", "\xc3\xa9\xe2\x82\xac", "\xff\xfe", "tab\t", "", "pty", "0",
     };
-    static const char *const paths[] = { "/var/run/channel", "/", "relative", "", "/\xff", "/a path/\"b\"", NULL };
+    static const char *const paths[] = { "/var/run/channel", "/", "relative", "", "/\xff", "/a path/\"b\"" };
     static const char *const states[] = { "1", "2", "3", "4", "5", "6", NULL, "", "x", "04", " 4", "-1", "4294967297" };
     static const char *const numbers[] = {
         "8", "0", "2147483647", "4294967295", "18446744073709551616", "-5", "0x10", "", "7x", " 12", "+3", NULL, NULL,

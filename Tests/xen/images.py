@@ -291,6 +291,9 @@ def guest_image(root):
     add_modules(archive, kernel(root, "guest")[1], GUEST_MODULES)
     archive.tree("guest", HERE / "guest")
     archive.link("init", "guest/init")
+    for name in ("poweroff", "reboot"):     # what the kernel runs when the toolstack asks for it
+        del archive.entries[f"usr/bin/{name}"]
+        archive.text(f"usr/sbin/{name}", f"#!/bin/sh\nexec busybox {name} -f\n", 0o755)
     archive.add_libraries(library_folders(root))
     return archive
 
@@ -381,10 +384,10 @@ def build(cache):
     hypervisor = next((root / "boot").glob("xen-*.gz"))
     (partial / "xen").write_bytes(subprocess.run(["gzip", "-dc", hypervisor], stdout=subprocess.PIPE, check=True).stdout)
     (partial / "vmlinux").write_bytes(uncompressed_kernel(kernel(root, "dom0")[0]))
-    guest_image(root).write(partial / "guest.img")
-    dom0 = dom0_image(root, partial / "guest.img")
-    dom0.write(partial / "dom0.img")
-    (partial / "libraries").write_text("".join(f"{os.path.basename(name)}\n" for name in dom0.entries if ".so" in name))
+    for name, make in (("guest", guest_image), ("dom0", lambda root: dom0_image(root, partial / "guest.img"))):
+        archive = make(root)
+        archive.write(partial / f"{name}.img")
+        (partial / f"{name}.libraries").write_text("".join(f"{os.path.basename(entry)}\n" for entry in archive.entries if ".so" in entry))
     (partial / "packages").write_text(listing)
     partial.rename(images)
     for old in [*cache.glob("image-*"), *cache.glob("root-*")]:
@@ -393,20 +396,23 @@ def build(cache):
     return images
 
 
-def project_archive(folder, images):
-    """The project's installed files, with the libraries that they need and the images lack."""
+def project_archive(folder, images, image):
+    """The project's installed files, with the libraries that they need and the image lacks."""
     archive = Archive()
     if folder.is_dir():
         archive.tree("", folder)
     root = next(images.parent.glob("root-*"))
-    archive.add_libraries([*library_folders(root), *library_folders(Path("/"))], (images / "libraries").read_text().split())
+    archive.add_libraries([*library_folders(root), *library_folders(Path("/"))],
+                          (images / f"{image}.libraries").read_text().split())
     return archive
 
 
-def run_archive(project, scenarios, trace, path):
-    """What one boot adds to dom0.img: the project, dom0's part of the harness, and the scenarios to run, in order."""
-    archive = Archive()
-    archive.entries.update(project.entries)
+def run_archive(folder, images, scenarios, trace, path):
+    """What one boot adds to dom0.img: the project, also as an archive to add to a guest's image; dom0's part of the
+    harness; and the scenarios to run, in order."""
+    archive = project_archive(folder, images, "dom0")
+    project_archive(folder, images, "guest").write(path)
+    archive.file("boot/project.img", path)
     archive.tree("test", HERE / "dom0")
     archive.link("init", "test/init")
     for scenario in scenarios:

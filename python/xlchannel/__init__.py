@@ -31,7 +31,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Channel", "ChannelInfo", "Connection", "LogLevel",
-    "channels", "add", "remove", "destroy", "info", "by_devid", "by_name", "to_json", "from_json", "set_logger",
+    "channels", "add", "remove", "destroy", "info", "by_devid", "by_name", "to_json", "from_json",
+    "config_channels", "set_logger",
     "ErrorCode", "ChannelError", "InvalidError", "NotFoundError", "DomainNotFoundError", "DeviceExistsError",
     "NotReadyError", "TimedOutError", "NoMemoryError",
     "lib", "libxl_device_channel", "libxl_channelinfo", "libxl_asyncop_how", "libxl_enum_string_table",
@@ -244,7 +245,7 @@ def _load() -> ctypes.CDLL:
     text = c_void_p     # a char * to be freed; c_char_p would lose the pointer
     device, device_info = POINTER(libxl_device_channel), POINTER(libxl_channelinfo)
     connection, how = POINTER(c_int), POINTER(libxl_asyncop_how)
-    yajl_gen, yajl_val = c_void_p, c_void_p
+    yajl_gen, yajl_val, domain_config = c_void_p, c_void_p, c_void_p
     for name, result, *arguments in [
         ("libxl_channel_set_logger", None, POINTER(xentoollog_logger)),
 
@@ -264,6 +265,9 @@ def _load() -> ctypes.CDLL:
         ("libxl_device_channel_to_json", text, ctx, device),
         ("libxl_device_channel_from_json", c_int, ctx, device, c_char_p),
 
+        ("libxl_domain_config_channels_from_json", c_int, ctx, POINTER(device), POINTER(c_int), c_char_p),
+        ("libxl_domain_config_channels_to_json", text, ctx, device, c_int),
+
         ("libxl_channelinfo_init", None, device_info),
         ("libxl_channelinfo_init_connection", None, device_info, c_int),
         ("libxl_channelinfo_dispose", None, device_info),
@@ -279,6 +283,7 @@ def _load() -> ctypes.CDLL:
         ("libxl_devid_to_device_channel", c_int, ctx, c_uint32, c_int, device),
         ("libxl_name_to_device_channel", c_int, ctx, c_uint32, c_char_p, device),
         ("libxl_device_channel_add", c_int, ctx, c_uint32, device, how),
+        ("libxl_device_channels_add", c_int, ctx, c_uint32, domain_config, how),
         ("libxl_device_channel_remove", c_int, ctx, c_uint32, device, how),
         ("libxl_device_channel_destroy", c_int, ctx, c_uint32, device, how),
     ]:
@@ -406,10 +411,7 @@ def channels(domid: int) -> List[Channel]:
         if reason := ctypes.get_errno():
             raise _error(_CODES_OF_ERRNO.get(reason, ErrorCode.FAIL), "listing the channels", domid)
         return []
-    try:
-        return [_from_c(listed[index]) for index in range(number.value)]
-    finally:
-        lib.libxl_device_channel_list_free(listed, number)
+    return _taken(listed, number)
 
 
 def add(domid: int, channel: Channel) -> Channel:
@@ -459,7 +461,7 @@ def info(domid: int, channel: Channel) -> ChannelInfo:
 
 def by_devid(domid: int, devid: int) -> Channel:
     """The channel of a domain with this devid."""
-    with _to_c(Channel()) as device:
+    with _device() as device:
         _check(lib.libxl_devid_to_device_channel, _domid(domid), _devid(devid), byref(device),
                doing="looking for", domid=domid, channel=Channel(devid=devid))
         return _from_c(device)
@@ -468,7 +470,7 @@ def by_devid(domid: int, devid: int) -> Channel:
 def by_name(domid: int, name: Union[str, bytes]) -> Channel:
     """The channel of a domain with this name."""
     wanted = Channel(name)
-    with _to_c(Channel()) as device:
+    with _device() as device:
         _check(lib.libxl_name_to_device_channel, _domid(domid), _encode(wanted.name, "name"), byref(device),
                doing="looking for", domid=domid, channel=wanted)
         return _from_c(device)
@@ -489,9 +491,17 @@ def to_json(channel: Channel) -> str:
 
 def from_json(text: Union[str, bytes]) -> Channel:
     """A channel from JSON, read as libxl does: what is not there is default."""
-    with _to_c(Channel()) as device:
-        _check(lib.libxl_device_channel_from_json, device, _encode(text, "JSON text"), doing="reading JSON")
+    with _device() as device:
+        _check(lib.libxl_device_channel_from_json, byref(device), _encode(text, "JSON text"), doing="reading JSON")
         return _from_c(device)
+
+
+def config_channels(text: Union[str, bytes]) -> List[Channel]:
+    """The channels of a domain's configuration in JSON, as libxl saves it."""
+    listed, number = POINTER(libxl_device_channel)(), c_int()
+    _check(lib.libxl_domain_config_channels_from_json, byref(listed), byref(number), _encode(text, "JSON text"),
+           doing="reading JSON")
+    return _taken(listed, number)
 
 
 # ---- Between Python and C --------------------------------------------------------------------------------------------
@@ -527,11 +537,20 @@ def _devid(number: int) -> int:
 
 
 @contextlib.contextmanager
-def _to_c(channel: Channel) -> Iterator[libxl_device_channel]:
-    """The C struct of a channel, for as long as the block runs."""
+def _device() -> Iterator[libxl_device_channel]:
+    """An initialised C struct; what it owns at the end of the block is freed."""
     device = libxl_device_channel()
     lib.libxl_device_channel_init(byref(device))
     try:
+        yield device
+    finally:
+        lib.libxl_device_channel_dispose(byref(device))
+
+
+@contextlib.contextmanager
+def _to_c(channel: Channel) -> Iterator[libxl_device_channel]:
+    """The C struct of a channel."""
+    with _device() as device:
         device.backend_domid = _domid(channel.backend_domid)
         device.backend_domname = _strdup(_encode(channel.backend_domname, "backend's name"))
         device.devid = _devid(channel.devid)
@@ -544,8 +563,6 @@ def _to_c(channel: Channel) -> Iterator[libxl_device_channel]:
             # The struct has no room for it; it should not vanish silently.
             raise _invalid(f"a channel connected to {connection} has no path, {channel.path!r} is given")
         yield device
-    finally:
-        lib.libxl_device_channel_dispose(byref(device))
 
 
 def _from_c(device: libxl_device_channel) -> Channel:
@@ -555,6 +572,14 @@ def _from_c(device: libxl_device_channel) -> Channel:
         path=_decode_optional(device.u.socket.path) if connection.has_path else None,
         devid=device.devid, backend_domid=device.backend_domid,
         backend_domname=_decode_optional(device.backend_domname))
+
+
+def _taken(listed, number: c_int) -> List[Channel]:
+    """The channels of a C array, which is freed."""
+    try:
+        return [_from_c(listed[index]) for index in range(number.value)]
+    finally:
+        lib.libxl_device_channel_list_free(listed, number)
 
 
 def _check(function, *arguments, doing: str, domid: Optional[int] = None, channel: Optional[Channel] = None) -> None:

@@ -55,6 +55,15 @@ start_guest() {
     guest_says $name 'agent: ready' 90
 }
 
+# start_driver_domain NAME: a PV guest that has the project's files too, and may be the backend of other guests.
+start_driver_domain() {
+    ramdisk=$PWD/$1.img
+    cat /boot/guest.img /boot/project.img >$ramdisk
+    start_guest pv $1 'driver_domain = 1'
+    ramdisk=/boot/guest.img
+}
+ramdisk=/boot/guest.img
+
 # write_config pv|pvh|hvm NAME [LINE…]: prints a configuration for xl.
 write_config() {
     cat <<-EOF
@@ -74,7 +83,7 @@ write_config() {
 	    "-drive", "id=boot,if=none,format=raw,snapshot=on,file=/tmp/hvm-disk" ]
 	EOF
     else
-        printf '%s\n' 'kernel = "/boot/guest-kernel"' 'ramdisk = "/boot/guest.img"' "cmdline = \"$(cat /boot/guest-options)\""
+        printf '%s\n' 'kernel = "/boot/guest-kernel"' "ramdisk = \"$ramdisk\"" "cmdline = \"$(cat /boot/guest-options)\""
     fi
     shift 2
     [ $# = 0 ] || printf '%s\n' "$@"
@@ -83,8 +92,15 @@ write_config() {
 # domid NAME
 domid() { xl domid $1; }
 
-# guest_log NAME: the file with all that the guest printed on its primary console.
-guest_log() { echo /var/log/xen/console/guest-$1.log; }
+# guest_log NAME: the file with all that the guest printed on its primary console. Its name is the one that the guest
+# had when it was created, so after a migration it is another file.
+guest_log() {
+    ls -t /var/log/xen/console/guest-$1.log /var/log/xen/console/guest-$1--incoming.log 2>/dev/null | head -n 1 | grep . ||
+        echo /var/log/xen/console/guest-$1.log
+}
+
+# forget_log NAME: empties it, so that the next `guest_says` waits for something new.
+forget_log() { : >$(guest_log $1); }
 
 # guest_says NAME PATTERN [SECONDS]: waits for a line on the guest's primary console.
 guest_says() {

@@ -1,0 +1,227 @@
+// The life of a served device as a pure function: (state, event) → (state, actions).
+// What is executed, and how it fails, is Server's.
+
+/// The states of a xenbus device's end (xen/io/xenbus.h).
+public enum XenbusState: UInt32, Sendable, CaseIterable {
+    case unknown = 0
+    case initialising = 1
+    case initWait = 2
+    case initialised = 3
+    case connected = 4
+    case closing = 5
+    case closed = 6
+    case reconfiguring = 7
+    case reconfigured = 8
+
+    /// Whether a guest in this state offers a ring.
+    var offersRing: Bool { self == .initialised || self == .connected }
+    /// Whether a guest in this state has let go of its ring, or never had one.
+    var hasLetGo: Bool {
+        switch self {
+        case .unknown, .initialising, .initWait, .closed: true
+        case .initialised, .connected, .closing, .reconfiguring, .reconfigured: false
+        }
+    }
+}
+
+/// Where a guest says that its ring is.
+public struct RingLocation: Sendable, Equatable {
+    /// The grant of the page.
+    public var reference: UInt32
+    /// The guest's event channel.
+    public var port: UInt32
+
+    public init(reference: UInt32, port: UInt32) {
+        self.reference = reference
+        self.port = port
+    }
+}
+
+/// What xenstore says of a device.
+public struct Observation: Sendable, Equatable {
+    /// The guest's state; `.unknown` without a node, or with nonsense in it.
+    public var guest: XenbusState
+    /// The backend's own state, which the toolstack writes too.
+    public var own: XenbusState
+    /// Whether the toolstack wants the device.
+    public var online: Bool
+    public var ring: RingLocation?
+
+    public init(guest: XenbusState, own: XenbusState, online: Bool, ring: RingLocation?) {
+        self.guest = guest
+        self.own = own
+        self.online = online
+        self.ring = ring
+    }
+}
+
+/// What happened to a device.
+public enum DeviceEvent: Sendable, Equatable {
+    case observed(Observation)
+    case sinkOpened
+    /// The sink cannot be opened now.
+    case sinkFailed
+    /// Time to try the sink again.
+    case retry
+    case ringMapped
+    case ringFailed
+    /// The guest's indices are impossible.
+    case ringBroken
+    /// The backend's directory is gone.
+    case vanished
+}
+
+/// What is to be done, in this order.
+public enum DeviceAction: Sendable, Equatable {
+    /// Answered by `sinkOpened` or `sinkFailed`.
+    case openSink
+    case closeSink
+    /// Answered by `ringMapped` or `ringFailed`.
+    case mapRing(RingLocation)
+    /// Takes what the guest has written, and lets go of the page.
+    case unmapRing
+    case publish(XenbusState)
+    /// `retry` is wanted in a second.
+    case retryLater
+    case forget
+}
+
+/// A device as its backend sees it.
+public struct DeviceState: Sendable, Equatable {
+    public enum Phase: Sendable, CaseIterable {
+        /// The sink is not open.
+        case new
+        /// The sink is open, the guest not connected.
+        case waiting
+        /// Bytes flow.
+        case connected
+        /// The guest lets go, or has a ring that cannot be used.
+        case closing
+        /// The toolstack does not want it any more, and all is closed.
+        case closed
+    }
+
+    public internal(set) var phase = Phase.new
+    public internal(set) var seen: Observation?
+    /// The ring that is mapped, or failed: not to be mapped again.
+    public internal(set) var ring: RingLocation?
+
+    public init() {}
+
+    private var hasSink: Bool { phase == .waiting || phase == .connected || phase == .closing }
+
+    /// Goes on by one event.
+    public mutating func step(_ event: DeviceEvent) -> [DeviceAction] {
+        switch event {
+        case .observed(let observation):
+            seen = observation
+            return settle()
+        case .retry:
+            return settle()
+        case .sinkOpened:
+            guard phase == .new else { return [] }
+            phase = .waiting
+            return settle()
+        case .sinkFailed:
+            return phase == .new ? [.retryLater] : []
+        case .ringMapped:
+            guard phase == .waiting || phase == .closing else { return [] }
+            phase = .connected
+            return settle()
+        case .ringFailed:
+            return []
+        case .ringBroken:
+            guard phase == .connected else { return [] }
+            phase = .closing
+            return [.unmapRing, .publish(.closing)] + noted(.closing)
+        case .vanished:
+            var actions: [DeviceAction] = []
+            if phase == .connected { actions.append(.unmapRing) }
+            if hasSink { actions.append(.closeSink) }
+            phase = .closed
+            return actions + [.forget]
+        }
+    }
+
+    /// Does what the last observation asks for.
+    private mutating func settle() -> [DeviceAction] {
+        guard let seen else { return [] }
+        switch phase {
+        case .new:
+            if seen.online { return [.openSink] }
+            phase = .closed
+            return publish(.closed)
+
+        case .waiting:
+            if !seen.online { return closeDown() }
+            if seen.guest.offersRing { return mapIfNew() ?? publish(.initWait) }
+            ring = nil
+            return publish(.initWait)
+
+        case .connected:
+            if seen.guest.hasLetGo {
+                ring = nil
+                return [.unmapRing] + letGo()
+            }
+            if seen.guest == .closing {
+                phase = .closing
+                return [.unmapRing] + publish(.closing)
+            }
+            if seen.guest == .initialised, let new = seen.ring, new != ring {
+                // The driver began anew without closing.
+                phase = .waiting
+                return [.unmapRing] + (mapIfNew() ?? [])
+            }
+            // The toolstack's 5 stands until the guest reacts.
+            return seen.online ? publish(.connected) : []
+
+        case .closing:
+            if seen.guest.hasLetGo {
+                ring = nil
+                return letGo()
+            }
+            if seen.guest.offersRing {
+                // Offered again is only the ring that cannot be used.
+                if !seen.online { return closeDown() }
+                return mapIfNew() ?? []
+            }
+            return publish(.closing)
+
+        case .closed:
+            guard seen.online else { return publish(.closed) }
+            phase = .new
+            return settle()
+        }
+    }
+
+    /// The guest has no ring any more.
+    private mutating func letGo() -> [DeviceAction] {
+        guard seen?.online == true else { return closeDown() }
+        phase = .waiting
+        return publish(.initWait)
+    }
+
+    private mutating func closeDown() -> [DeviceAction] {
+        phase = .closed
+        return [.closeSink] + publish(.closed)
+    }
+
+    /// nil when the guest offers no ring, or only the one that was tried.
+    private mutating func mapIfNew() -> [DeviceAction]? {
+        guard let offered = seen?.ring, offered != ring else { return nil }
+        ring = offered
+        return [.mapRing(offered)]
+    }
+
+    /// Publishes a state unless it stands there already.
+    private mutating func publish(_ state: XenbusState) -> [DeviceAction] {
+        guard seen?.own != state else { return [] }
+        seen?.own = state
+        return [.publish(state)]
+    }
+
+    private mutating func noted(_ state: XenbusState) -> [DeviceAction] {
+        seen?.own = state
+        return []
+    }
+}

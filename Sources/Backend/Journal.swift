@@ -1,0 +1,104 @@
+import CLibc
+import CXenIO
+import Channel
+import Synchronization
+import XenStore
+
+/// What the daemon is about to write to PATH files, in a file that is mapped
+/// and so survives a kill (not the host's crash; neither does the guest).
+///
+/// An entry is written before a write to its file and cleared after the ring's
+/// update. Found set by the next daemon, it tells by the file's growth how much
+/// of the guest's bytes had arrived.
+final class Journal {
+    struct Owner: Equatable {
+        var domid: UInt32
+        var console: UInt32
+    }
+
+    /// One entry, as it lies in the file; all zero when unused.
+    private struct Entry {
+        /// 1 while a write may be under way; stored last.
+        var isSet: UInt32 = 0
+        /// domid + 1, so that 0 stands for no owner.
+        var domain: UInt32 = 0
+        var console: UInt32 = 0
+        /// The ring's index of the first byte, and the number of bytes.
+        var position: UInt32 = 0
+        var count: UInt32 = 0
+        var unused: UInt32 = 0
+        /// The file's size before the write, and which file it is.
+        var size: Int64 = 0
+        var inode: UInt64 = 0
+    }
+
+    private let entries: UnsafeMutablePointer<Entry>
+    private static var capacity: Int { 16384 }
+    private static var length: Int { capacity * MemoryLayout<Entry>.stride }
+    /// No entry from here on was ever used.
+    private var end = 0
+
+    /// Opens or creates the journal's file, which is sparse.
+    init(_ path: Bytes) throws(ChannelError) {
+        let descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
+        guard descriptor >= 0 else { throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))") }
+        defer { _ = CLibc.close(descriptor) }
+        guard ftruncate(descriptor, Self.length) == 0 else {
+            throw ChannelError(.failed, "cannot extend \(path): \(errorText(errno))")
+        }
+        let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+        guard let memory, memory != UnsafeMutableRawPointer(bitPattern: -1) else {
+            throw ChannelError(.failed, "cannot map \(path): \(errorText(errno))")
+        }
+        entries = memory.bindMemory(to: Entry.self, capacity: Self.capacity)
+        for index in 0..<Self.capacity where entries[index].domain != 0 { end = index + 1 }
+    }
+
+    deinit {
+        munmap(entries, Self.length)
+    }
+
+    /// The index of an owner's entry, old or new; nil when the journal is full.
+    func entry(of owner: Owner) -> Int? {
+        var free: Int?
+        for index in 0..<end {
+            if entries[index].domain == owner.domid &+ 1, entries[index].console == owner.console { return index }
+            if entries[index].domain == 0, free == nil { free = index }
+        }
+        guard let index = free ?? (end < Self.capacity ? end : nil) else { return nil }
+        entries[index] = Entry(domain: owner.domid &+ 1, console: owner.console)
+        end = max(end, index + 1)
+        return index
+    }
+
+    func release(_ index: Int) {
+        entries[index] = Entry()
+    }
+
+    func begin(_ index: Int, position: UInt32, count: Int, size: Int64, inode: UInt64) {
+        entries[index].position = position
+        entries[index].count = UInt32(count)
+        entries[index].size = size
+        entries[index].inode = inode
+        // A killed process has executed its stores in order; the compiler must keep it.
+        flag(index).pointee.store(1, ordering: .releasing)
+    }
+
+    func end(_ index: Int) {
+        flag(index).pointee.store(0, ordering: .releasing)
+    }
+
+    /// How many of the bytes from `position` on are in the file, which has
+    /// this size now.
+    func delivered(_ index: Int, position: UInt32, size: Int64, inode: UInt64) -> Int {
+        let entry = entries[index]
+        guard flag(index).pointee.load(ordering: .acquiring) == 1, entry.position == position,
+            entry.inode == inode, size > entry.size
+        else { return 0 }
+        return Int(min(size - entry.size, Int64(entry.count)))
+    }
+
+    private func flag(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+        UnsafeMutableRawPointer(entries + index).assumingMemoryBound(to: Atomic<UInt32>.self)
+    }
+}

@@ -1,0 +1,634 @@
+import CLibc
+import CXenIO
+import Channel
+import XenStore
+
+/// The backend daemon: one thread, one epoll, all channels of one domain.
+public final class Server {
+    /// What the command line says.
+    public struct Options {
+        /// Where the journal and the monitor's socket are.
+        public var runDirectory: Bytes = "/run/xen"
+
+        public init() {}
+    }
+
+    private let log: Log
+    private let options: Options
+    private let poller: Poller
+    private let terminals: TerminalWatch
+    private let journal: Journal
+    private let grants: OpaquePointer
+    private let channels: OpaquePointer
+    private let monitor: Monitor
+    private var store: StoreConnection?
+    /// When to look for a restarted xenstored; nil while connected.
+    private var reconnectAt: Int64?
+    private var ownDomid: UInt32 = 0
+
+    /// The devices by slot; a slot is used again after its device is gone.
+    private var devices: [Device?] = []
+    /// The slots of the bound ports, by port; -1 for none.
+    private var slots: [Int32] = []
+    /// Consoles to be looked at, by domid and number.
+    private var changed: [Place] = []
+    /// Slots whose rings may have something to do.
+    private var ready: [Int] = []
+    private var isReady: [Bool] = []
+    /// When the first retry is due.
+    private var nextRetry: Int64?
+
+    private struct Place: Equatable {
+        var domid: UInt32
+        var number: UInt32
+    }
+
+    /// Announces that channels of this domain's backend are served.
+    private static var announcement: Bytes { "data/xenchanneld" }
+    private static var backendToken: Bytes { "backend" }
+
+    public init(_ log: Log, _ options: Options) throws(ChannelError) {
+        self.log = log
+        self.options = options
+        poller = try Poller()
+        terminals = try TerminalWatch()
+        journal = try Journal(options.runDirectory / "xenchanneld.journal")
+        monitor = try Monitor(options.runDirectory / "xenchanneld.sock")
+        guard let grants = xengnttab_open(nil, 0) else {
+            throw ChannelError(.failed, "cannot open the grant table: \(errorText(errno))")
+        }
+        guard let channels = xenevtchn_open(nil, 0) else {
+            throw ChannelError(.failed, "cannot open the event channels: \(errorText(errno))")
+        }
+        self.grants = grants
+        self.channels = channels
+        poller.set(xenevtchn_fd(channels), Token(.eventChannels), EPOLLIN.rawValue)
+        poller.set(terminals.descriptor, Token(.terminals), EPOLLIN.rawValue)
+        poller.set(monitor.listener, Token(.monitor), EPOLLIN.rawValue)
+        do throws(StoreError) {
+            try connect()
+        } catch {
+            throw ChannelError(.failed, error.text)
+        }
+    }
+
+    // MARK: xenstore
+
+    /// Connects to xenstored, watches, looks at everything and announces itself.
+    private func connect() throws(StoreError) {
+        let store = try StoreConnection()
+        var batch = Batch()
+        batch.read("domid")
+        guard let own = try store.run(batch).value(0), let domid = unsigned(own.array), domid <= UInt64(UInt32.max)
+        else {
+            throw .protocolViolation(StaticText("this domain has no domid in xenstore"))
+        }
+        ownDomid = UInt32(domid)
+        batch = Batch()
+        batch.watch(backends, token: Self.backendToken)
+        for slot in devices.indices {
+            if let device = devices[slot] { batch.watch(device.frontend / "state", token: Bytes(decimal: slot)) }
+        }
+        batch.write(Self.announcement, "1")
+        try store.run(batch).check()
+        self.store = store
+        reconnectAt = nil
+        poller.set(store.descriptor, Token(.xenstore), EPOLLIN.rawValue)
+        for device in devices {
+            if let device { note(Place(domid: device.domid, number: device.number)) }
+        }
+    }
+
+    private var backends: Bytes { Bytes("/local/domain") / ownDomid / "backend" / "console" }
+
+    /// Runs a batch; without xenstored, or with errors, there is no reply.
+    private func run(_ batch: Batch) -> Replies? {
+        guard let store, batch.count > 0 else { return nil }
+        do throws(StoreError) {
+            return try store.run(batch)
+        } catch {
+            loseStore(error)
+            return nil
+        }
+    }
+
+    private func loseStore(_ error: StoreError) {
+        // The descriptor is closed, and so not polled any more.
+        log(.error, "\(error.text); trying again each second")
+        store = nil
+        reconnectAt = now() + 1000
+    }
+
+    private func takeStoreEvents() {
+        guard let store else { return }
+        do throws(StoreError) {
+            for event in try store.takeEvents() { note(event) }
+        } catch {
+            loseStore(error)
+        }
+    }
+
+    private func note(_ event: WatchEvent) {
+        if event.token != Self.backendToken {
+            if let slot = unsigned(event.token.array), slot < UInt64(devices.count), let device = devices[Int(slot)] {
+                note(Place(domid: device.domid, number: device.number))
+            }
+            return
+        }
+        let prefix = backends.array
+        guard event.path.array.starts(with: prefix) else { return }
+        let parts = event.path.array[prefix.count...].split(separator: UInt8(ascii: "/"))
+        guard let first = parts.first else { return lookAtAll() }
+        guard let domid = unsigned(first), domid <= UInt64(UInt32.max) else { return }
+        if parts.count == 1 { return lookAtAll(of: UInt32(domid)) }
+        if let number = unsigned(parts[1]), number >= 1, number <= UInt64(Int32.max) {
+            note(Place(domid: UInt32(domid), number: UInt32(number)))
+        }
+    }
+
+    private func note(_ place: Place) {
+        if !changed.contains(place) { changed.append(place) }
+    }
+
+    private func children(_ path: Bytes) -> [UInt32] {
+        guard let store else { return [] }
+        do throws(StoreError) {
+            let names = try store.directory(path) ?? []
+            return names.compactMap { unsigned($0.array) }.filter { $0 <= UInt64(Int32.max) }.map { UInt32($0) }
+        } catch {
+            if store.descriptor < 0 { loseStore(error) }
+            return []
+        }
+    }
+
+    private func lookAtAll() {
+        for device in devices {
+            if let device { note(Place(domid: device.domid, number: device.number)) }
+        }
+        for domid in children(backends) { lookAtAll(of: domid) }
+    }
+
+    private func lookAtAll(of domid: UInt32) {
+        for device in devices {
+            if let device, device.domid == domid { note(Place(domid: domid, number: device.number)) }
+        }
+        for number in children(backends / domid) where number >= 1 { note(Place(domid: domid, number: number)) }
+    }
+
+    // MARK: devices
+
+    private static var nodes: [Bytes] { ["frontend", "online", "state", "name", "connection", "path"] }
+    private static var guestNodes: [Bytes] { ["state", "type", "ring-ref", "port"] }
+
+    /// Looks at the consoles that changed, and lets their devices go on.
+    private func refresh() {
+        while !changed.isEmpty, store != nil {
+            let places = changed
+            changed = []
+            var batch = Batch()
+            for place in places {
+                let backend = backends / place.domid / place.number
+                let frontend = frontend(of: place)
+                for node in Self.nodes { batch.read(backend / node) }
+                for node in Self.guestNodes { batch.read(frontend / node) }
+            }
+            guard let replies = run(batch) else {
+                changed = places
+                return
+            }
+            var writes = Batch()
+            let width = Self.nodes.count + Self.guestNodes.count
+            for (index, place) in places.enumerated() {
+                let values = (0..<width).map { (try? replies.value(index * width + $0)) ?? nil }
+                look(place, values, &writes)
+            }
+            _ = run(writes)
+        }
+    }
+
+    private func frontend(of place: Place) -> Bytes {
+        Bytes("/local/domain") / place.domid / "device" / "console" / place.number
+    }
+
+    private func look(_ place: Place, _ values: [Bytes?], _ writes: inout Batch) {
+        let slot = slot(of: place)
+        guard let own = values[2] else {
+            if let slot { step(slot, .vanished, &writes) }
+            return
+        }
+        let served: Int
+        if let slot {
+            served = slot
+        } else {
+            guard values[7]?.isEqual(to: "xenchanneld") == true, values[0] == frontend(of: place),
+                let new = newDevice(place, values, &writes)
+            else { return }
+            served = new
+        }
+        var ring: RingLocation?
+        if let reference = values[8].flatMap({ unsigned($0.array) }), reference <= UInt64(UInt32.max),
+            let port = values[9].flatMap({ unsigned($0.array) }), port <= UInt64(UInt32.max)
+        {
+            ring = RingLocation(reference: UInt32(reference), port: UInt32(port))
+        }
+        step(served, .observed(Observation(
+            guest: state(values[6]), own: state(own), online: values[1]?.isEqual(to: "1") == true, ring: ring)),
+            &writes)
+    }
+
+    private func state(_ value: Bytes?) -> XenbusState {
+        guard let number = value.flatMap({ unsigned($0.array) }), number <= 8 else { return .unknown }
+        return XenbusState(rawValue: UInt32(number)) ?? .unknown
+    }
+
+    private func slot(of place: Place) -> Int? {
+        for slot in devices.indices {
+            if let device = devices[slot], device.domid == place.domid, device.number == place.number { return slot }
+        }
+        return nil
+    }
+
+    private func newDevice(_ place: Place, _ values: [Bytes?], _ writes: inout Batch) -> Int? {
+        let connection: Connection
+        let sink: Sink
+        switch values[4] {
+        case "none"?:
+            connection = .none
+            sink = NoneSink()
+        case "pty"?:
+            connection = .pty
+            sink = PTYSink(terminals)
+        case "path"?:
+            connection = .path(values[5] ?? "")
+            sink = PathSink(values[5] ?? "", journal, Journal.Owner(domid: place.domid, console: place.number))
+        case "socket"?:
+            connection = .socket(values[5] ?? "")
+            sink = SocketSink(values[5] ?? "")
+        default:
+            log(.error, "domain \(place.domid), channel \(place.number - 1): no connection is called \(values[4] ?? "")")
+            return nil
+        }
+        let device = Device(
+            domid: place.domid, number: place.number, frontend: frontend(of: place),
+            backend: backends / place.domid / place.number, name: values[3] ?? "", connection: connection, sink: sink)
+        let slot = devices.firstIndex { $0 == nil } ?? devices.count
+        if slot == devices.count {
+            devices.append(device)
+            isReady.append(false)
+        } else {
+            devices[slot] = device
+        }
+        writes.watch(device.frontend / "state", token: Bytes(decimal: slot))
+        return slot
+    }
+
+    /// Lets a device go on by an event, and does what that asks for.
+    private func step(_ slot: Int, _ event: DeviceEvent, _ writes: inout Batch) {
+        guard let device = devices[slot] else { return }
+        for action in device.state.step(event) {
+            switch action {
+            case .openSink: openSink(slot, device, &writes)
+            case .closeSink:
+                device.sink.close()
+                poll(slot, device)
+                log(.info, "\(device.title): closed")
+            case .mapRing(let location): mapRing(slot, device, location, &writes)
+            case .unmapRing: unmapRing(slot, device)
+            case .publish(let state): writes.write(device.backend / "state", Bytes(decimal: state.rawValue))
+            case .retryLater: retry(device)
+            case .forget:
+                writes.unwatch(device.frontend / "state", token: Bytes(decimal: slot))
+                devices[slot] = nil
+                log(.info, "\(device.title): gone")
+            }
+        }
+    }
+
+    private func openSink(_ slot: Int, _ device: Device, _ writes: inout Batch) {
+        do throws(ChannelError) {
+            try device.sink.open()
+            device.retryAt = nil
+            if let tty = device.sink.tty { writes.write(device.frontend / "tty", tty) }
+            poll(slot, device)
+            log(.info, "\(device.title): opened as \(Bytes(device.connection.kind.word)) \(device.sink.tty ?? device.connection.path ?? "")")
+            step(slot, .sinkOpened, &writes)
+        } catch {
+            writes.write(device.backend / "error", Bytes(error.message.utf8))
+            if device.mayLog() { log(.error, "\(device.title): \(error.message)") }
+            step(slot, .sinkFailed, &writes)
+        }
+    }
+
+    private func mapRing(_ slot: Int, _ device: Device, _ location: RingLocation, _ writes: inout Batch) {
+        let page = xengnttab_map_grant_ref(grants, device.domid, location.reference, PROT_READ | PROT_WRITE)
+        guard let page else {
+            if device.mayLog() {
+                log(.error, "\(device.title): cannot map grant \(location.reference): \(errorText(errno))")
+            }
+            return step(slot, .ringFailed, &writes)
+        }
+        let port = xenevtchn_bind_interdomain(channels, device.domid, location.port)
+        guard port >= 0 else {
+            if device.mayLog() {
+                log(.error, "\(device.title): cannot bind event channel \(location.port): \(errorText(errno))")
+            }
+            xengnttab_unmap(grants, page, 1)
+            return step(slot, .ringFailed, &writes)
+        }
+        var ring = Ring(page: page)
+        if let waiting = try? ring.readable().count, waiting > 0 {
+            let delivered = device.sink.delivered(from: ring.outConsumed, of: waiting)
+            if delivered > 0 {
+                ring.consume(delivered)
+                device.fromGuest += UInt64(delivered)
+            }
+        }
+        device.page = page
+        device.ring = ring
+        device.port = evtchn_port_t(port)
+        while slots.count <= Int(port) { slots.append(-1) }
+        slots[Int(port)] = Int32(slot)
+        makeReady(slot)
+        step(slot, .ringMapped, &writes)
+    }
+
+    private func unmapRing(_ slot: Int, _ device: Device) {
+        // What the guest wrote before it closed is still delivered.
+        if device.ring != nil { _ = try? pumpFromGuest(device) }
+        if let port = device.port {
+            slots[Int(port)] = -1
+            xenevtchn_unbind(channels, port)
+        }
+        if let page = device.page { xengnttab_unmap(grants, page, 1) }
+        device.ring = nil
+        device.page = nil
+        device.port = nil
+        device.isBlocked = false
+        device.inputIsFull = false
+        poll(slot, device)
+    }
+
+    private func retry(_ device: Device) {
+        let time = now() + 1000
+        device.retryAt = time
+        if nextRetry.map({ time < $0 }) ?? true { nextRetry = time }
+    }
+
+    // MARK: data
+
+    private func makeReady(_ slot: Int) {
+        guard !isReady[slot] else { return }
+        isReady[slot] = true
+        ready.append(slot)
+    }
+
+    /// Lets every ready device move its bytes, for a bounded time each.
+    private func pumpReady() {
+        let slots = ready
+        ready = []
+        for slot in slots { isReady[slot] = false }
+        for slot in slots {
+            guard let device = devices[slot] else { continue }
+            if device.ring != nil {
+                do throws(Ring.Impossible) {
+                    let more = try pumpFromGuest(device)
+                    let full = try pumpToGuest(device)
+                    device.inputIsFull = full
+                    if more { makeReady(slot) }
+                } catch {
+                    if device.mayLog() { log(.error, "\(device.title): the guest's ring indices are impossible") }
+                    var writes = Batch()
+                    device.ring = nil
+                    step(slot, .ringBroken, &writes)
+                    _ = run(writes)
+                }
+            }
+            poll(slot, device)
+        }
+    }
+
+    /// How many times one device may empty its ring before others have their turn.
+    private static var rounds: Int { 16 }
+
+    /// Delivers what the guest has written; true when there may be more.
+    private func pumpFromGuest(_ device: Device) throws(Ring.Impossible) -> Bool {
+        var moved = false
+        defer { if moved, let port = device.port { xenevtchn_notify(channels, port) } }
+        device.isBlocked = false
+        for _ in 0..<Self.rounds {
+            guard device.ring != nil else { return false }
+            let segments = try device.ring!.readable()
+            guard segments.count > 0 else { return false }
+            switch device.sink.write(segments, at: device.ring!.outConsumed) {
+            case .took(let count):
+                device.ring!.consume(count)
+                device.sink.consumed()
+                device.fromGuest += UInt64(count)
+                device.lastFailure = 0
+                moved = true
+            case .dropped(let count):
+                device.ring!.consume(count)
+                device.dropped += UInt64(count)
+                moved = true
+            case .blocked:
+                device.isBlocked = true
+                return false
+            case .failed(let number):
+                if number != device.lastFailure, device.mayLog() {
+                    log(.error, "\(device.title): cannot write: \(errorText(number)); trying again each second")
+                }
+                device.lastFailure = number
+                retry(device)
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Gives the guest what the sink has; true when the ring is full.
+    private func pumpToGuest(_ device: Device) throws(Ring.Impossible) -> Bool {
+        var moved = false
+        defer { if moved, let port = device.port { xenevtchn_notify(channels, port) } }
+        while device.sink.canRead {
+            let segments = try device.ring!.writable()
+            guard segments.count > 0 else { return true }
+            let count = device.sink.read(into: segments)
+            guard count > 0 else { return false }
+            device.ring!.produce(count)
+            device.toGuest += UInt64(count)
+            moved = true
+        }
+        return false
+    }
+
+    /// Polls a device's sink for what can be done now.
+    private func poll(_ slot: Int, _ device: Device) {
+        let sink = device.sink
+        var events: UInt32 = device.isBlocked ? EPOLLOUT.rawValue : 0
+        if device.ring != nil, !device.inputIsFull, sink.canRead { events |= EPOLLIN.rawValue }
+        let isPolled = sink.dataDescriptor >= 0 && !(sink.isHungUp && events == 0)
+        let wanted = isPolled ? (descriptor: sink.dataDescriptor, events: events) : nil
+        if let old = device.polledData, wanted == nil || wanted! != old {
+            // A descriptor that was closed is not in the set any more.
+            if wanted?.descriptor != old.descriptor, old.descriptor == sink.dataDescriptor {
+                poller.set(old.descriptor, Token(.sinkData, slot: slot), nil)
+            }
+        }
+        if let wanted, device.polledData == nil || device.polledData! != wanted {
+            poller.set(wanted.descriptor, Token(.sinkData, slot: slot), wanted.events)
+        }
+        device.polledData = wanted
+
+        let listener = sink.wantsClient && sink.listenDescriptor >= 0 ? sink.listenDescriptor : nil
+        guard listener != device.polledListener else { return }
+        if let listener {
+            poller.set(listener, Token(.sinkListener, slot: slot), EPOLLIN.rawValue)
+        } else if let old = device.polledListener, old == sink.listenDescriptor {
+            poller.set(old, Token(.sinkListener, slot: slot), nil)
+        }
+        device.polledListener = listener
+    }
+
+    private func takePorts() {
+        // One port a call; the bound keeps a guest that notifies without end from starving the rest.
+        for _ in 0..<256 {
+            var item = pollfd(fd: xenevtchn_fd(channels), events: Int16(POLLIN), revents: 0)
+            guard CLibc.poll(&item, 1, 0) == 1 else { return }
+            let port = xenevtchn_pending(channels)
+            guard port >= 0 else { return }
+            xenevtchn_unmask(channels, evtchn_port_t(port))
+            if Int(port) < slots.count, slots[Int(port)] >= 0 { makeReady(Int(slots[Int(port)])) }
+        }
+    }
+
+    private func runRetries() {
+        guard let due = nextRetry, now() >= due else { return }
+        nextRetry = nil
+        var writes = Batch()
+        for slot in devices.indices {
+            guard let device = devices[slot], let time = device.retryAt else { continue }
+            if time > now() {
+                if nextRetry.map({ time < $0 }) ?? true { nextRetry = time }
+                continue
+            }
+            device.retryAt = nil
+            if device.state.phase == .new { step(slot, .retry, &writes) } else { makeReady(slot) }
+        }
+        _ = run(writes)
+    }
+
+    // MARK: the loop
+
+    /// Serves until SIGTERM or SIGINT; `signals` is the descriptor of a signalfd.
+    public func serve(signals: Int32) {
+        poller.set(signals, Token(.signals), EPOLLIN.rawValue)
+        var isRunning = true
+        lookAtAll()
+        refresh()
+        while isRunning {
+            poller.wait(timeout()) { token, events in
+                switch token.source {
+                case .xenstore: takeStoreEvents()
+                case .eventChannels: takePorts()
+                case .terminals: takeTerminalEvents()
+                case .signals: if !takeSignal(signals) { isRunning = false }
+                case .monitor: monitor.accept(poller, status)
+                case .monitorClient: monitor.goOn(Int(token.slot), poller)
+                case .sinkData, .sinkListener:
+                    guard Int(token.slot) < devices.count, let device = devices[Int(token.slot)] else { return }
+                    device.sink.ready(token.source == .sinkData ? .data : .listener, events)
+                    makeReady(Int(token.slot))
+                }
+            }
+            if let time = reconnectAt, now() >= time { reconnect() }
+            refresh()
+            runRetries()
+            pumpReady()
+        }
+        shutDown()
+    }
+
+    private func timeout() -> Int32 {
+        if !ready.isEmpty || !changed.isEmpty && store != nil { return 0 }
+        var due = nextRetry
+        if let time = reconnectAt, due.map({ time < $0 }) ?? true { due = time }
+        guard let due else { return -1 }
+        return Int32(clamping: max(0, due - now()))
+    }
+
+    private func reconnect() {
+        do throws(StoreError) {
+            try connect()
+            log(.info, "xenstored is back")
+            lookAtAll()
+        } catch {
+            reconnectAt = now() + 1000
+        }
+    }
+
+    private func takeTerminalEvents() {
+        terminals.drain()
+        // A terminal without readers takes everything now.
+        for slot in devices.indices {
+            if let device = devices[slot], device.isBlocked, !device.sink.hasClient { makeReady(slot) }
+        }
+    }
+
+    /// Handles one signal; false to end.
+    private func takeSignal(_ descriptor: Int32) -> Bool {
+        var information = signalfd_siginfo()
+        guard read(descriptor, &information, MemoryLayout<signalfd_siginfo>.size) > 0 else { return true }
+        switch Int32(information.ssi_signo) {
+        case SIGHUP:
+            log.reopen()
+            for device in devices { device?.sink.reopen() }
+            log(.info, "files opened anew")
+        case SIGUSR1:
+            for device in devices {
+                guard let device else { continue }
+                log(.info, "\(device.title): from guest \(device.fromGuest), to guest \(device.toGuest), dropped \(device.dropped), state \(device.state.seen?.own.rawValue ?? 0)")
+            }
+        default:
+            return false
+        }
+        return true
+    }
+
+    /// Closes every device in order: what guests wrote is delivered, sinks are
+    /// closed, and the states go back to 2 for the next daemon.
+    private func shutDown() {
+        var writes = Batch()
+        for slot in devices.indices {
+            guard let device = devices[slot] else { continue }
+            let wasOpen = device.state.phase != .new && device.state.phase != .closed
+            if device.ring != nil { unmapRing(slot, device) }
+            if wasOpen { device.sink.close() }
+            devices[slot] = nil
+        }
+        writes.remove(Self.announcement)
+        _ = run(writes)
+        monitor.close()
+        xenevtchn_close(channels)
+        xengnttab_close(grants)
+        log(.info, "ended")
+    }
+
+    // MARK: monitoring
+
+    /// Every channel's state, for the monitor.
+    private func status() -> [ChannelStatus] {
+        devices.compactMap { device in
+            guard let device else { return nil }
+            return ChannelStatus(
+                domid: device.domid, devid: device.devid, name: device.name, connection: device.connection,
+                tty: device.sink.tty, state: device.state.seen?.own.rawValue ?? 0,
+                hasClient: device.sink.hasClient, fromGuest: device.fromGuest, toGuest: device.toGuest,
+                dropped: device.dropped)
+        }
+    }
+}
+
+/// Lets `switch` compare bytes with a literal.
+private func ~= (pattern: StaticString, value: Bytes) -> Bool {
+    value.isEqual(to: pattern)
+}
