@@ -48,14 +48,14 @@ $(LIBRARY): $(OBJECTS)/libLibXLChannel.a $(BUILD)/lib/libxlchannel.map Makefile
 	    -Wl,-fini,xlchannel_unload -Wl,--strip-all \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive -lyajl -lm
 
-# The daemon's modules, in SwiftPM's build directories.
-$(DAEMON): $(OBJECTS)/xenchanneld.built Makefile
+$(DAEMON): $(OBJECTS)/libBackend.a Makefile
 	@mkdir -p $(@D)
-	$(CLANG) -fuse-ld=lld -pie -o $@ -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--strip-all \
-	    $(foreach module,xenchanneld Backend ChannelJSON XenStore Channel,$(OBJECTS)/$(module).build/*.o) \
-	    -lxengnttab -lxenevtchn -lyajl -lm
+	$(CLANG) -fuse-ld=lld -pie -o $@ -Wl,--defsym=main=xenchanneld_main -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--strip-all \
+	    $(patsubst %,$(OBJECTS)/xenchanneld.build/%.o,$(notdir $(wildcard Sources/xenchanneld/*.swift))) \
+	    $< -lxengnttab -lxenevtchn -lyajl -lm
 
-$(OBJECTS)/xenchanneld.built: $(OBJECTS)/libLibXLChannel.a
+$(OBJECTS)/libBackend.a: $(OBJECTS)/libLibXLChannel.a
+	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product Backend
 	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --target xenchanneld
 	@touch $@
 

@@ -21,7 +21,9 @@ let small = shipped("-Osize")
 let package = Package(
     name: "xlchannel",
     products: [
-        .library(name: "LibXLChannel", type: .static, targets: ["LibXLChannel"])
+        .library(name: "LibXLChannel", type: .static, targets: ["LibXLChannel"]),
+        .library(name: "Backend", type: .static, targets: ["Backend"]),
+        .executable(name: "xenchanneld", targets: ["xenchanneld"]),
     ],
     targets: [
         .systemLibrary(name: "CLibc"),

@@ -60,7 +60,7 @@ extension ChannelInfoRecord {
 
 @_cdecl("libxl_channelinfo_init") @implementation
 public func libxl_channelinfo_init(_ p: UnsafeMutablePointer<libxl_channelinfo>!) {
-    p?.pointee = ChannelInfoRecord().released
+    if let p { initialise(p, ChannelInfoRecord().released) }
 }
 
 @_cdecl("libxl_channelinfo_init_connection") @implementation

@@ -34,6 +34,11 @@ extension ChannelStruct {
         return Self(record)
     }
 
+    /// `_init`.
+    static func initialise(_ pointer: UnsafeMutablePointer<Self>) {
+        LibXLChannel.initialise(pointer, initial)
+    }
+
     /// `_dispose`: frees the texts and initialises the struct.
     mutating func dispose() {
         record.freeTexts()
@@ -57,6 +62,12 @@ extension ChannelStruct {
         defer { self = Self(record) }
         return parsed(Self.typeName) { () throws(ChannelError) in try parse(&record) }
     }
+}
+
+/// Stores an initial value over zeros, so that padding is zero as libxl's memset leaves it.
+func initialise<Struct>(_ pointer: UnsafeMutablePointer<Struct>, _ initial: Struct) {
+    memset(pointer, 0, MemoryLayout<Struct>.size)
+    pointer.pointee = initial
 }
 
 /// A malloc'd copy. libxl ends the program without memory, and a copy that

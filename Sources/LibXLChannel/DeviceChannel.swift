@@ -35,7 +35,7 @@ extension libxl_device_channel: ChannelStruct {
 
 @_cdecl("libxl_device_channel_init") @implementation
 public func libxl_device_channel_init(_ p: UnsafeMutablePointer<libxl_device_channel>!) {
-    p?.pointee = .initial
+    if let p { libxl_device_channel.initialise(p) }
 }
 
 @_cdecl("libxl_device_channel_init_connection") @implementation

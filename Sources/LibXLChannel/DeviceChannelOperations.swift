@@ -67,7 +67,7 @@ public func libxl_device_channel_remove(
     _ ctx: OpaquePointer!, _ domid: UInt32, _ channel: UnsafeMutablePointer<libxl_device_channel>!,
     _ ao_how: UnsafePointer<libxl_asyncop_how>!
 ) -> CInt {
-    remove(ctx, domid, channel, ao_how) { (devid) throws(ChannelError) in try toolstack.destroy(devid, of: domid) }
+    remove(ctx, domid, channel, ao_how) { (devid) throws(ChannelError) in try toolstack.remove(devid, of: domid) }
 }
 
 @_cdecl("libxl_device_channel_destroy") @implementation

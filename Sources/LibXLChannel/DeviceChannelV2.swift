@@ -34,7 +34,7 @@ extension libxl_device_channel_v2: ChannelStruct {
 
 @_cdecl("libxl_device_channel_v2_init") @implementation
 public func libxl_device_channel_v2_init(_ p: UnsafeMutablePointer<libxl_device_channel_v2>!) {
-    p?.pointee = .initial
+    if let p { libxl_device_channel_v2.initialise(p) }
 }
 
 @_cdecl("libxl_device_channel_v2_dispose") @implementation

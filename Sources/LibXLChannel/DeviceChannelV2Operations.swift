@@ -53,7 +53,7 @@ public func libxl_device_channel_v2_remove(
     _ ctx: OpaquePointer!, _ domid: UInt32, _ channel: UnsafeMutablePointer<libxl_device_channel_v2>!,
     _ ao_how: UnsafePointer<libxl_asyncop_how>!
 ) -> CInt {
-    remove(ctx, domid, channel, ao_how) { (devid) throws(ChannelError) in try toolstack.destroy(devid, of: domid) }
+    remove(ctx, domid, channel, ao_how) { (devid) throws(ChannelError) in try toolstack.remove(devid, of: domid) }
 }
 
 @_cdecl("libxl_device_channel_v2_destroy") @implementation

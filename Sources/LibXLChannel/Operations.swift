@@ -25,7 +25,10 @@ func list<Struct: ChannelStruct>(
         return nil
     }
     num.pointee = 0
+    // An empty list is told from a failure by errno.
+    let number = __errno_location().pointee
     do throws(ChannelError) {
+        defer { setErrno(number) }
         let channels = try toolstack.channels(of: domid).filter(isListed)
         return try cArray(channels.count, num) { (index) throws(ChannelError) in
             Struct(try ChannelRecord(channels[index]))
@@ -42,7 +45,7 @@ func info<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafePointer<Struct>?, _ info: UnsafeMutablePointer<libxl_channelinfo>?
 ) -> CInt {
     guard let channel, let info else { return ERROR_INVAL.rawValue }
-    info.pointee = ChannelInfoRecord().released
+    initialise(info, ChannelInfoRecord().released)
     return result(domid: domid) { () throws(ChannelError) in
         let record = channel.pointee.record
         let found = try toolstack.info(record.devid, of: domid)
@@ -56,7 +59,7 @@ func lookUp<Struct: ChannelStruct>(
     _ find: () throws(ChannelError) -> Channel
 ) -> CInt {
     guard let channel else { return ERROR_INVAL.rawValue }
-    channel.pointee = .initial
+    Struct.initialise(channel)
     return result(domid: domid) { () throws(ChannelError) in
         channel.pointee = Struct(try ChannelRecord(try find()))
     }

@@ -12,9 +12,12 @@ extension Toolstack {
         public var collidesInLinux: Bool
     }
 
-    /// Adds channels to a domain, all or none, in one transaction.
+    /// Adds channels to a domain, all or none, in one transaction, and waits
+    /// until their backends serve them.
     ///
-    /// - Throws: `.domainNotFound`, `.exists`, or what xenstore gives.
+    /// - Throws: `.domainNotFound`, `.exists`, `.notReady` without a backend,
+    ///   `.timedOut` or `.failed` when it does not serve, or what xenstore
+    ///   gives. Then nothing is left.
     public func add(
         _ requests: [ChannelRequest], to domid: UInt32
     ) throws(ChannelError) -> [Added] {
@@ -22,21 +25,34 @@ extension Toolstack {
         for request in requests { backends.append(try resolve(request.backend)) }
         var before = Batch()
         before.directory(Console.records(of: domid))
-        let doing = "adding \(requests.count == 1 ? "the channel" : "the channels")"
-        return try store.withTransaction(
-            after: before, orElse: { ChannelError($0, doing) }
+        let subject =
+            requests.count == 1
+            ? "channel \(requests[0].devid ?? -1) (\(requests[0].name))" : "\(requests.count) channels"
+        let doing = "adding \(subject)"
+        let added = try store.withTransaction(
+            after: before, orElse: { ChannelError($0, while: doing) }
         ) { (transaction, replies) throws(ChannelError) in
             let taken = try present(
-                domid, backends, expecting: try? store.children(replies, 0, of: Console.records(of: domid)),
-                in: transaction)
+                subject, domid, backends,
+                expecting: try? store.children(replies, 0, of: Console.records(of: domid)), in: transaction)
             let added = try place(requests, backends, beside: taken)
             var writes = Batch(in: transaction)
-            for (request, place) in zip(requests, added) {
-                Device(request, Console(domid: domid, devid: place.devid), place.backendDomid)
-                    .write(&writes)
-            }
+            for device in devices(requests, added, of: domid) { device.write(&writes) }
             try attempt(doing) { () throws(StoreError) in try store.run(writes).checkWrites() }
             return added
+        }
+        do throws(ChannelError) {
+            try waitUntilServed(devices(requests, added, of: domid))
+        } catch {
+            for place in added { try? destroy(place.devid, of: domid) }
+            throw error
+        }
+        return added
+    }
+
+    private func devices(_ requests: [ChannelRequest], _ places: [Added], of domid: UInt32) -> [Device] {
+        zip(requests, places).map { request, place in
+            Device(request, Console(domid: domid, devid: place.devid), place.backendDomid)
         }
     }
 
@@ -49,13 +65,16 @@ extension Toolstack {
     /// Reads, in a transaction, whether the domains exist and what consoles
     /// and names are taken. One batch when `expected` is what is there.
     private func present(
-        _ domid: UInt32, _ backends: [UInt32], expecting expected: [Bytes]?, in transaction: Transaction
+        _ subject: String, _ domid: UInt32, _ backends: [UInt32], expecting expected: [Bytes]?,
+        in transaction: Transaction
     ) throws(ChannelError) -> Taken {
         let records = Console.records(of: domid)
         var batch = Batch(in: transaction)
         batch.directory(records)
         batch.read(Bytes("/local/domain") / domid)
         for backend in backends { batch.read(Bytes("/local/domain") / backend) }
+        let announced = batch.count
+        for backend in backends { batch.read(announcement(in: backend)) }
         var entries = expected ?? []
         let first = batch.count
         askNames(entries, of: domid, &batch)
@@ -65,7 +84,14 @@ extension Toolstack {
             let domain = try attempt(reading) { () throws(StoreError) in try replies.value(index + 1) }
             guard domain != nil else {
                 throw ChannelError(
-                    .domainNotFound, index == 0 ? "there is no such domain" : "there is no backend domain \(id)")
+                    .domainNotFound,
+                    "\(subject): there is no \(index == 0 ? "such domain" : "backend domain \(id)")")
+            }
+        }
+        for (index, backend) in backends.enumerated() {
+            let served = try attempt(reading) { () throws(StoreError) in try replies.value(announced + index) }
+            guard served != nil else {
+                throw ChannelError(.notReady, "\(subject): nothing serves channels in domain \(backend); no xenchanneld is announced there")
             }
         }
         return try attempt(reading) { () throws(StoreError) in
@@ -108,13 +134,13 @@ extension Toolstack {
         // Given devids first: an automatic one must not take them.
         for request in requests {
             guard !taken.names.contains(request.name) else {
-                throw ChannelError(.exists, "the name \(request.name) is taken")
+                throw ChannelError(.exists, "channel \(request.devid ?? -1) (\(request.name)): the name is taken")
             }
             taken.names.append(request.name)
             guard let devid = request.devid else { continue }
             let number = UInt32(devid) + 1
             guard !taken.consoles.contains(number) else {
-                throw ChannelError(.exists, "devid \(devid) is taken, for \(request.name)")
+                throw ChannelError(.exists, "channel \(devid) (\(request.name)): the devid is taken")
             }
             taken.consoles.append(number)
         }
@@ -154,6 +180,9 @@ struct Device {
     let request: ChannelRequest
     let console: Console
     let backendDomid: UInt32
+
+    /// How messages name it.
+    var title: String { "channel \(console.devid) (\(request.name))" }
 
     init(_ request: ChannelRequest, _ console: Console, _ backendDomid: UInt32) {
         self.request = request

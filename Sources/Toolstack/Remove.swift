@@ -18,7 +18,7 @@ extension Toolstack {
             Ancestry(console.record, levels: 3),
             Ancestry(backend, levels: 4),
         ]
-        try store.withTransaction(orElse: { ChannelError($0, doing) }) { (transaction, _) throws(ChannelError) in
+        try store.withTransaction(orElse: { ChannelError($0, while: doing) }) { (transaction, _) throws(ChannelError) in
             var reads = Batch(in: transaction)
             reads.read(console.record / "backend")
             for tree in trees {

@@ -16,14 +16,14 @@ public struct Toolstack<Runner: BatchRunner> {
         do throws(StoreError) {
             return try body()
         } catch {
-            throw ChannelError(error, doing())
+            throw ChannelError(error, while: doing())
         }
     }
 }
 
 extension ChannelError {
     /// An error of xenstore, met while `doing` something.
-    init(_ error: StoreError, _ doing: String) {
+    init(_ error: StoreError, while doing: String) {
         let kind: Kind
         switch error {
         case .timedOut: kind = .timedOut

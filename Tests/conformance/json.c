@@ -18,9 +18,6 @@ static unsigned long texts_accepted, texts_refused, trees_compared;
 /* Ours takes any context and reads none. */
 static libxl_ctx *any_ctx(void)
 {
-#ifdef PEER_AS_OURS
-    return peer_ctx;
-#endif
     switch (random_below(3)) {
     case 0: return NULL;
     case 1: return peer_ctx;

@@ -52,7 +52,7 @@ start_guest() {
     name=$2
     say "creating $1 guest $name"
     xl create -q $name.cfg || fail "xl create $name"
-    guest_says $name 'agent: ready' 90
+    guest_says $name 'agent: ready' 150
 }
 
 # start_driver_domain NAME: a PV guest that has the project's files too, and may be the backend of other guests.
@@ -112,7 +112,7 @@ guest_run() {
     request=$(cat /proc/sys/kernel/random/uuid)
     printf '%s %s\n' $request "$2" >$(xenstore-read /local/domain/$(domid $1)/console/tty)
     wait_for ${3:-20} "$1 ran: $2" grep -q "^END $request " $(guest_log $1) >&2
-    tr -d '\r' <$(guest_log $1) | sed -n "/^BEGIN $request\$/,/^END $request /p" | sed '1d;$d'
+    tr -d '\r' <$(guest_log $1) | sed -n "/^BEGIN $request\$/,/^END $request /p" | sed '1d;$d;/^agent: /d'
     return $(sed -n "s/^END $request \([0-9]*\).*/\1/p" $(guest_log $1))
 }
 
