@@ -41,16 +41,19 @@ test-deps: swift
 
 # Embedded Swift emits what it specialises from the standard library as weak
 # copies; gc-sections drops what is not used.
+# Swift gives data protected visibility, with which gcc's copy relocations do not link.
 $(LIBRARY): $(OBJECTS)/libLibXLChannel.a $(BUILD)/lib/libxlchannel.map Makefile
+	$(dir $(CLANG))llvm-objcopy $(foreach table,channel_connection channel_type,\
+	    --set-symbol-visibility=libxl_$(table)_string_table=default) $< $(BUILD)/lib/libLibXLChannel.a
 	$(CLANG) -shared -fuse-ld=lld -o $@ \
 	    -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/lib/libxlchannel.map \
-	    -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,-Bsymbolic \
+	    -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--icf=all -Wl,-Bsymbolic \
 	    -Wl,-fini,xlchannel_unload -Wl,--strip-all \
-	    -Wl,--whole-archive $< -Wl,--no-whole-archive -lyajl -lm
+	    -Wl,--whole-archive $(BUILD)/lib/libLibXLChannel.a -Wl,--no-whole-archive -lyajl -lm
 
 $(DAEMON): $(OBJECTS)/libBackend.a Makefile
 	@mkdir -p $(@D)
-	$(CLANG) -fuse-ld=lld -pie -o $@ -Wl,--defsym=main=xenchanneld_main -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--strip-all \
+	$(CLANG) -fuse-ld=lld -pie -o $@ -Wl,--defsym=main=xenchanneld_main -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--icf=all -Wl,--strip-all \
 	    $(patsubst %,$(OBJECTS)/xenchanneld.build/%.o,$(notdir $(wildcard Sources/xenchanneld/*.swift))) \
 	    $< -lxengnttab -lxenevtchn -lyajl -lm
 

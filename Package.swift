@@ -14,7 +14,7 @@ func shipped(_ optimisation: String) -> [SwiftSetting] {
         ])]
         : []
 }
-// JSON and the wire format are what callers wait for; the rest waits for xenstored.
+// JSON and rings are worth speed; the rest waits for xenstored.
 let fast = shipped("-O")
 let small = shipped("-Osize")
 
@@ -31,9 +31,9 @@ let package = Package(
         .systemLibrary(name: "CXen", providers: [.apt(["libxen-dev"])]),
         .systemLibrary(name: "CXenIO", providers: [.apt(["libxen-dev"])]),
         .systemLibrary(name: "CXenV2", providers: [.apt(["libxen-dev"])]),
-        .target(name: "Channel", dependencies: ["CLibc"], swiftSettings: fast),
+        .target(name: "Channel", dependencies: ["CLibc"], swiftSettings: small),
         .target(name: "ChannelJSON", dependencies: ["Channel", "CLibc", "CYajl"], swiftSettings: fast),
-        .target(name: "XenStore", dependencies: ["Channel", "CLibc"], swiftSettings: fast),
+        .target(name: "XenStore", dependencies: ["Channel", "CLibc"], swiftSettings: small),
         .target(
             name: "Backend", dependencies: ["Channel", "ChannelJSON", "XenStore", "CLibc", "CXenIO"],
             swiftSettings: fast,

@@ -67,7 +67,7 @@ typedef enum libxl_channel_type {
 
 /* The lower-case name, a constant; NULL for a number that is no type. */
 const char *libxl_channel_type_to_string(libxl_channel_type type);
-/* 0, or ERROR_INVAL.  Upper and lower case are the same. */
+/* 0, or ERROR_FAIL as libxl's.  Upper and lower case are the same. */
 int libxl_channel_type_from_string(const char *s, libxl_channel_type *type);
 /* Writes the name, or null for a number that is no type. */
 yajl_gen_status libxl_channel_type_gen_json(yajl_gen hand,

@@ -112,6 +112,15 @@ public final class Server {
         }
     }
 
+    private func publish(_ publications: Publications) {
+        guard let store else { return }
+        do throws(StoreError) {
+            try publications.publish(store)
+        } catch {
+            if store.descriptor < 0 { loseStore(error) } else { log(.error, error.text) }
+        }
+    }
+
     private func loseStore(_ error: StoreError) {
         // The descriptor is closed, and so not polled any more.
         log(.error, "\(error.text); trying again each second")
@@ -196,13 +205,13 @@ public final class Server {
                 changed = places
                 return
             }
-            var writes = Batch()
+            var writes = Publications()
             let width = Self.nodes.count + Self.guestNodes.count
             for (index, place) in places.enumerated() {
                 let values = (0..<width).map { (try? replies.value(index * width + $0)) ?? nil }
                 look(place, values, &writes)
             }
-            _ = run(writes)
+            publish(writes)
         }
     }
 
@@ -210,11 +219,16 @@ public final class Server {
         Bytes("/local/domain") / place.domid / "device" / "console" / place.number
     }
 
-    private func look(_ place: Place, _ values: [Bytes?], _ writes: inout Batch) {
-        let slot = slot(of: place)
+    private func look(_ place: Place, _ values: [Bytes?], _ writes: inout Publications) {
+        var slot = slot(of: place)
         guard let own = values[2] else {
             if let slot { step(slot, .vanished, &writes) }
             return
+        }
+        if let old = slot, let device = devices[old], isAnother(device, values) {
+            // It was removed and added anew between two looks.
+            step(old, .vanished, &writes)
+            slot = nil
         }
         let served: Int
         if let slot {
@@ -236,6 +250,14 @@ public final class Server {
             &writes)
     }
 
+    /// Whether the nodes are not those that `device` was made from. Only the
+    /// toolstack writes state 1, when it makes the nodes.
+    private func isAnother(_ device: Device, _ values: [Bytes?]) -> Bool {
+        let isNew = state(values[2]) == .initialising && device.state.phase != .new
+        return isNew || values[3] != device.name
+            || values[4]?.isEqual(to: device.connection.kind.word) != true || values[5] != device.connection.path
+    }
+
     private func state(_ value: Bytes?) -> XenbusState {
         guard let number = value.flatMap({ unsigned($0.array) }), number <= 8 else { return .unknown }
         return XenbusState(rawValue: UInt32(number)) ?? .unknown
@@ -248,7 +270,7 @@ public final class Server {
         return nil
     }
 
-    private func newDevice(_ place: Place, _ values: [Bytes?], _ writes: inout Batch) -> Int? {
+    private func newDevice(_ place: Place, _ values: [Bytes?], _ writes: inout Publications) -> Int? {
         let connection: Connection
         let sink: Sink
         switch values[4] {
@@ -283,7 +305,7 @@ public final class Server {
     }
 
     /// Lets a device go on by an event, and does what that asks for.
-    private func step(_ slot: Int, _ event: DeviceEvent, _ writes: inout Batch) {
+    private func step(_ slot: Int, _ event: DeviceEvent, _ writes: inout Publications) {
         guard let device = devices[slot] else { return }
         for action in device.state.step(event) {
             switch action {
@@ -294,7 +316,7 @@ public final class Server {
                 log(.info, "\(device.title): closed")
             case .mapRing(let location): mapRing(slot, device, location, &writes)
             case .unmapRing: unmapRing(slot, device)
-            case .publish(let state): writes.write(device.backend / "state", Bytes(decimal: state.rawValue))
+            case .publish(let state): writes.write(device.backend, "state", Bytes(decimal: state.rawValue))
             case .retryLater: retry(device)
             case .forget:
                 writes.unwatch(device.frontend / "state", token: Bytes(decimal: slot))
@@ -304,22 +326,25 @@ public final class Server {
         }
     }
 
-    private func openSink(_ slot: Int, _ device: Device, _ writes: inout Batch) {
+    private func openSink(_ slot: Int, _ device: Device, _ writes: inout Publications) {
         do throws(ChannelError) {
             try device.sink.open()
             device.retryAt = nil
-            if let tty = device.sink.tty { writes.write(device.frontend / "tty", tty) }
+            if device.hasError { writes.remove(device.backend, "error") }
+            device.hasError = false
+            if let tty = device.sink.tty { writes.write(device.frontend, "tty", tty) }
             poll(slot, device)
             log(.info, "\(device.title): opened as \(Bytes(device.connection.kind.word)) \(device.sink.tty ?? device.connection.path ?? "")")
             step(slot, .sinkOpened, &writes)
         } catch {
-            writes.write(device.backend / "error", Bytes(error.message.utf8))
+            writes.write(device.backend, "error", Bytes(error.message.utf8))
+            device.hasError = true
             if device.mayLog() { log(.error, "\(device.title): \(error.message)") }
             step(slot, .sinkFailed, &writes)
         }
     }
 
-    private func mapRing(_ slot: Int, _ device: Device, _ location: RingLocation, _ writes: inout Batch) {
+    private func mapRing(_ slot: Int, _ device: Device, _ location: RingLocation, _ writes: inout Publications) {
         let page = xengnttab_map_grant_ref(grants, device.domid, location.reference, PROT_READ | PROT_WRITE)
         guard let page else {
             if device.mayLog() {
@@ -397,10 +422,10 @@ public final class Server {
                     if more { makeReady(slot) }
                 } catch {
                     if device.mayLog() { log(.error, "\(device.title): the guest's ring indices are impossible") }
-                    var writes = Batch()
+                    var writes = Publications()
                     device.ring = nil
                     step(slot, .ringBroken, &writes)
-                    _ = run(writes)
+                    publish(writes)
                 }
             }
             poll(slot, device)
@@ -504,7 +529,7 @@ public final class Server {
     private func runRetries() {
         guard let due = nextRetry, now() >= due else { return }
         nextRetry = nil
-        var writes = Batch()
+        var writes = Publications()
         for slot in devices.indices {
             guard let device = devices[slot], let time = device.retryAt else { continue }
             if time > now() {
@@ -514,7 +539,7 @@ public final class Server {
             device.retryAt = nil
             if device.state.phase == .new { step(slot, .retry, &writes) } else { makeReady(slot) }
         }
-        _ = run(writes)
+        publish(writes)
     }
 
     // MARK: the loop

@@ -40,9 +40,9 @@ public struct Writer {
         integer(value)
     }
 
-    /// A member with a text, left out when NULL or empty (libxl__string_is_default).
+    /// A member with a text, left out when NULL (libxl__string_is_default).
     mutating func member(_ key: StaticString, _ value: CText?) {
-        guard let value, value.pointee != 0 else { return }
+        guard let value else { return }
         literal(key)
         text(value)
     }

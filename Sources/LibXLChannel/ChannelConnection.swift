@@ -60,7 +60,8 @@ public func libxl_channel_connection_to_string(_ p: libxl_channel_connection) ->
 public func libxl_channel_connection_from_string(
     _ s: UnsafePointer<CChar>!, _ e: UnsafeMutablePointer<libxl_channel_connection>!
 ) -> CInt {
-    guard let s, let e, let kind = ConnectionKind(word: s) else { return ERROR_INVAL.rawValue }
+    guard let s, let e else { return ERROR_INVAL.rawValue }
+    guard let kind = ConnectionKind(word: s) else { return ERROR_FAIL.rawValue }
     e.pointee = kind.released
     return 0
 }

@@ -54,7 +54,8 @@ public func libxl_channel_type_to_string(_ type: libxl_channel_type) -> UnsafePo
 public func libxl_channel_type_from_string(
     _ s: UnsafePointer<CChar>!, _ type: UnsafeMutablePointer<libxl_channel_type>!
 ) -> CInt {
-    guard let s, let type, let posted = ConnectionKind(word: s)?.posted else { return ERROR_INVAL.rawValue }
+    guard let s, let type else { return ERROR_INVAL.rawValue }
+    guard let posted = ConnectionKind(word: s)?.posted else { return ERROR_FAIL.rawValue }
     type.pointee = posted
     return 0
 }

@@ -4,7 +4,7 @@ import XenStore
 extension Toolstack {
     /// The state of a channel's device, in one batch.
     ///
-    /// - Throws: `.notFound` when the domain has no such console.
+    /// - Throws: `.domainNotFound`; `.notFound` when the domain has no such console.
     public func info(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> ChannelInfo {
         guard devid >= 0, devid < Int32.max else { throw .notFound(devid) }
         let console = Console(domid: domid, devid: devid)
@@ -17,7 +17,10 @@ extension Toolstack {
             for index in 0..<batch.count { values.append(try replies.value(index)) }
             return values
         }
-        guard let backend = values[0] else { throw .notFound(devid) }
+        guard let backend = values[0] else {
+            try checkExistence(of: domid)
+            throw .notFound(devid)
+        }
         guard let backendDomid = Console.domid(ofBackend: backend) else {
             throw ChannelError(.failed, "channel \(devid) has \(backend) as its backend")
         }

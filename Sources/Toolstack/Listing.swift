@@ -31,22 +31,34 @@ extension Toolstack {
 
     /// The channel with a devid.
     ///
-    /// - Throws: `.notFound`.
+    /// - Throws: `.domainNotFound`, `.notFound`.
     public func channel(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> Channel {
         guard devid >= 0, devid < Int32.max else { throw .notFound(devid) }
         let found = try attempt("reading channel \(devid)") { () throws(StoreError) in
             try channels([Console(domid: domid, devid: devid)])
         }
-        guard let channel = found.first else { throw .notFound(devid) }
-        return channel
+        if let channel = found.first { return channel }
+        try checkExistence(of: domid)
+        throw .notFound(devid)
     }
 
     /// The channel with a name.
     ///
-    /// - Throws: `.notFound`.
+    /// - Throws: `.domainNotFound`, `.notFound`.
     public func channel(named name: Bytes, of domid: UInt32) throws(ChannelError) -> Channel {
         for channel in try channels(of: domid) where channel.name == name { return channel }
+        try checkExistence(of: domid)
         throw ChannelError(.notFound, "there is no channel named \(name)")
+    }
+
+    /// - Throws: `.domainNotFound`.
+    func checkExistence(of domid: UInt32) throws(ChannelError) {
+        let domain = try attempt("looking for the domain") { () throws(StoreError) in
+            var batch = Batch()
+            batch.read(Bytes("/local/domain") / domid)
+            return try store.run(batch).value(0)
+        }
+        if domain == nil { throw ChannelError(.domainNotFound, "there is no such domain") }
     }
 }
 

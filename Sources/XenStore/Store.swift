@@ -5,6 +5,18 @@ import Channel
 public protocol BatchRunner {
     /// Sends a batch and waits for its replies.
     func run(_ batch: Batch) throws(StoreError) -> Replies
+
+    /// Runs `body`, a transaction, while no other thread runs one: they would
+    /// only make each other begin anew.
+    func exclusively<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result
+}
+
+extension BatchRunner {
+    public func exclusively<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body()
+    }
 }
 
 extension StoreConnection: BatchRunner {}
@@ -41,6 +53,14 @@ public struct Store: BatchRunner {
         }
     }
 
+    public func exclusively<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        pthread_mutex_lock(&transactionMutex)
+        defer { pthread_mutex_unlock(&transactionMutex) }
+        return try body()
+    }
+
     /// Closes the connection, until the next use.
     public static func close() {
         Store().lock()
@@ -68,6 +88,7 @@ public struct Store: BatchRunner {
 
 // Statically initialised; guarded by the mutex.
 nonisolated(unsafe) private var mutex = pthread_mutex_t()
+nonisolated(unsafe) private var transactionMutex = pthread_mutex_t()
 nonisolated(unsafe) private var forkIsHandled = false
 nonisolated(unsafe) private var connection: Unmanaged<StoreConnection>?
 nonisolated(unsafe) private var connectionDescriptor: Int32 = -1
@@ -76,6 +97,7 @@ nonisolated(unsafe) private var connectionDescriptor: Int32 = -1
 /// thread may have been amid a batch, so its object is left alone, not released.
 private func forgetConnection() {
     mutex = pthread_mutex_t()
+    transactionMutex = pthread_mutex_t()
     connection = nil
     if connectionDescriptor >= 0 { _ = CLibc.close(connectionDescriptor) }
     connectionDescriptor = -1

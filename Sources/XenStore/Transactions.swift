@@ -12,6 +12,15 @@ extension BatchRunner {
         orElse convert: (StoreError) -> Failure,
         _ body: (Transaction, Replies) throws(Failure) -> Result
     ) throws(Failure) -> Result {
+        try exclusively { () throws(Failure) in
+            try repeatTransaction(after: before, orElse: convert, body)
+        }
+    }
+
+    private func repeatTransaction<Result, Failure: Error>(
+        after before: Batch, orElse convert: (StoreError) -> Failure,
+        _ body: (Transaction, Replies) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let deadline = now() + StoreConnection.timeLimit
         var attempt: UInt32 = 0
         while true {

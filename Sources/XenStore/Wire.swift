@@ -17,7 +17,7 @@ public enum Operation: UInt32, Sendable {
     case setPermissions = 14
     case watchEvent = 15
     case error = 16
-    case directoryPart = 20
+    case directoryPart = 22
 
     /// Whether the request changes nothing, so that it may be sent twice.
     var isHarmless: Bool {

@@ -84,7 +84,7 @@ static const struct row { char where; const char *key, *value; char access; unsi
     { 'B', "/frontend", "$F", 'B', EACH },
     { 'B', "/frontend-id", "$g", 'B', EACH },
     { 'B', "/online", "1", 'B', EACH },
-    { 'B', "/state", "1", 'B', EACH },
+    { 'B', "/state", "2", 'B', EACH },                 /* the backend's answer to 1 */
     { 'B', "/protocol", "vt100", 'B', EACH },
     { 'B', "/name", "$n", 'B', EACH },
     { 'B', "/connection", "$c", 'B', EACH },

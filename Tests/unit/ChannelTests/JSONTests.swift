@@ -10,15 +10,11 @@ struct JSONTests {
         var record = ChannelRecord()
         var kind: ChannelError.Kind?
         do throws(ChannelError) {
-            try record.parseReleased(text)
+            try record.parse(.released, text)
         } catch {
             kind = error.kind
         }
-        defer {
-            free(record.backendDomname)
-            free(record.name)
-            free(record.path)
-        }
+        defer { record.freeTexts() }
         return (kind, record.devid, record.name.map { String(cString: $0) }, record.kind, record.path.map { String(cString: $0) })
     }
 

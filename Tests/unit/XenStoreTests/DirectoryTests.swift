@@ -25,7 +25,7 @@ struct DirectoryTests {
 
     @Test func aBigDirectoryComesInParts() throws {
         let script = Script([
-            tooBig, (20, [UInt8]("5\0a\0b\0".utf8)), (20, [UInt8]("5\0c\0\0".utf8)),
+            tooBig, (22, [UInt8]("5\0a\0b\0".utf8)), (22, [UInt8]("5\0c\0\0".utf8)),
         ])
         #expect(try script.directory("/d") == ["a", "b", "c"])
         #expect(script.sent[2].suffix(5) == [0x2f, 0x64, 0, 0x34, 0])
@@ -33,15 +33,15 @@ struct DirectoryTests {
 
     @Test func aDirectoryThatChangesIsReadAnew() throws {
         let script = Script([
-            tooBig, (20, [UInt8]("5\0a\0".utf8)), (20, [UInt8]("6\0c\0\0".utf8)),
-            (20, [UInt8]("6\0x\0\0".utf8)),
+            tooBig, (22, [UInt8]("5\0a\0".utf8)), (22, [UInt8]("6\0c\0\0".utf8)),
+            (22, [UInt8]("6\0x\0\0".utf8)),
         ])
         #expect(try script.directory("/d") == ["x"])
     }
 
     @Test func partsThatBreakTheProtocolAreErrors() {
         for part in ["", "5", "5\0abc"] {
-            let script = Script([tooBig, (20, [UInt8](part.utf8))])
+            let script = Script([tooBig, (22, [UInt8](part.utf8))])
             #expect(throws: StoreError.self) { try script.directory("/d") }
         }
     }
