@@ -105,6 +105,8 @@ public struct DeviceState: Sendable, Equatable {
     public internal(set) var seen: Observation?
     /// The ring that is mapped, or failed: not to be mapped again.
     public internal(set) var ring: RingLocation?
+    /// The sink could not be opened; whatever is observed, it is tried again only after a while.
+    public internal(set) var waitsForRetry = false
 
     public init() {}
 
@@ -117,13 +119,16 @@ public struct DeviceState: Sendable, Equatable {
             seen = observation
             return settle()
         case .retry:
+            waitsForRetry = false
             return settle()
         case .sinkOpened:
             guard phase == .new else { return [] }
             phase = .waiting
             return settle()
         case .sinkFailed:
-            return phase == .new ? [.retryLater] : []
+            guard phase == .new else { return [] }
+            waitsForRetry = true
+            return [.retryLater]
         case .ringMapped:
             guard phase == .waiting || phase == .closing else { return [] }
             phase = .connected
@@ -148,7 +153,8 @@ public struct DeviceState: Sendable, Equatable {
         guard let seen else { return [] }
         switch phase {
         case .new:
-            if seen.online { return [.openSink] }
+            if seen.online { return waitsForRetry ? [] : [.openSink] }
+            waitsForRetry = false
             phase = .closed
             return publish(.closed)
 

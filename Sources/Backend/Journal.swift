@@ -33,16 +33,21 @@ final class Journal {
     }
 
     private let entries: UnsafeMutablePointer<Entry>
+    /// Kept open, since it is locked.
+    private let descriptor: Int32
     private static var capacity: Int { 16384 }
     private static var length: Int { capacity * MemoryLayout<Entry>.stride }
     /// No entry from here on was ever used.
     private var end = 0
 
-    /// Opens or creates the journal's file, which is sparse.
+    /// Opens or creates the journal's file, which is sparse. Its lock keeps a
+    /// second daemon from serving the same channels.
     init(_ path: Bytes) throws(ChannelError) {
-        let descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
+        descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
         guard descriptor >= 0 else { throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))") }
-        defer { _ = CLibc.close(descriptor) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw ChannelError(.failed, "another xenchanneld holds \(path)")
+        }
         guard ftruncate(descriptor, Self.length) == 0 else {
             throw ChannelError(.failed, "cannot extend \(path): \(errorText(errno))")
         }
@@ -56,6 +61,7 @@ final class Journal {
 
     deinit {
         munmap(entries, Self.length)
+        _ = CLibc.close(descriptor)
     }
 
     /// The index of an owner's entry, old or new; nil when the journal is full.

@@ -26,6 +26,9 @@ final class Monitor {
     /// Answers that did not fit in a socket's buffer.
     private var clients: [Client?] = []
     private static var clientLimit: Int { 8 }
+    /// Given up to accept a client when there is no other descriptor; the
+    /// listener would be reported for ever.
+    private var spare: Int32
 
     private struct Client {
         var descriptor: Int32
@@ -35,6 +38,7 @@ final class Monitor {
     /// Listens at `path`, readable by root only. An old socket there is replaced.
     init(_ path: Bytes) throws(ChannelError) {
         self.path = path
+        spare = Self.openSpare()
         guard var address = UnixAddress(path) else { throw ChannelError(.failed, "\(path) is too long for a socket") }
         var status = stat()
         if path.withCString({ lstat($0, &status) }) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFSOCK) {
@@ -56,7 +60,13 @@ final class Monitor {
 
     /// Answers one connection.
     func accept(_ poller: Poller, _ status: () -> [ChannelStatus]) {
-        let descriptor = CLibc.accept(listener, nil, nil)
+        var descriptor = CLibc.accept(listener, nil, nil)
+        let isShort = descriptor < 0 && (errno == EMFILE || errno == ENFILE)
+        if isShort {
+            _ = CLibc.close(spare)
+            descriptor = CLibc.accept(listener, nil, nil)
+        }
+        defer { if isShort { spare = Self.openSpare() } }
         guard descriptor >= 0 else { return }
         guard let slot = freeSlot(), let text = document(status()) else {
             _ = CLibc.close(descriptor)
@@ -64,6 +74,17 @@ final class Monitor {
         }
         clients[slot] = Client(descriptor: descriptor, rest: text[...])
         goOn(slot, poller)
+        // The spare descriptor is wanted back at once.
+        if isShort { drop(slot) }
+    }
+
+    private static func openSpare() -> Int32 {
+        open_file("/dev/null", O_RDONLY | O_CLOEXEC, 0)
+    }
+
+    private func drop(_ slot: Int) {
+        if let client = clients[slot] { _ = CLibc.close(client.descriptor) }
+        clients[slot] = nil
     }
 
     private func freeSlot() -> Int? {
@@ -82,8 +103,7 @@ final class Monitor {
         if count > 0 { client.rest = client.rest.dropFirst(count) }
         let isBlocked = count < 0 && (errno == EAGAIN || errno == EINTR)
         if client.rest.isEmpty || (count <= 0 && !isBlocked) {
-            _ = CLibc.close(client.descriptor)
-            clients[slot] = nil
+            drop(slot)
             return
         }
         clients[slot] = client

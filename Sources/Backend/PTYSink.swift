@@ -3,18 +3,21 @@ import CXenIO
 import Channel
 import XenStore
 
-/// PTY: a pseudo terminal in raw mode. The slave is kept open, so that the
-/// terminal keeps its settings while nobody uses it.
+/// PTY: a pseudo terminal in raw mode. It keeps its settings while nobody uses
+/// it, since the master stays open.
 ///
-/// With the slave open the kernel does not tell whether somebody else has it
-/// open too; inotify does. With nobody there output is dropped; a slow reader
-/// gets back-pressure.
+/// With nobody there output is dropped; a slow reader gets back-pressure. The
+/// kernel tells that nobody has the slave open (POLLHUP), inotify when that may
+/// have changed.
 final class PTYSink: Sink {
     private var master: Int32 = -1
-    private var slave: Int32 = -1
     private var name: Bytes?
     private let openings: TerminalWatch
     private var watch: Int32 = -1
+    /// Nobody has the terminal open since it was last used.
+    private var isGone = true
+    /// And what they had written was read.
+    private var inputEnded = true
 
     init(_ openings: TerminalWatch) {
         self.openings = openings
@@ -26,21 +29,34 @@ final class PTYSink: Sink {
 
     override var dataDescriptor: Int32 { master }
     override var tty: Bytes? { name }
-    override var hasClient: Bool { openings.count(watch) > 0 }
+    override var canRead: Bool { master >= 0 && !inputEnded }
+    override var isHungUp: Bool { isGone }
+
+    override var hasClient: Bool {
+        var item = pollfd(fd: master, events: 0, revents: 0)
+        return master >= 0 && poll(&item, 1, 0) == 0
+    }
 
     override func open() throws(ChannelError) {
         master = open_file("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0)
         let number = master >= 0 && unlock_terminal(master) == 0 ? terminal_number(master) : -1
         guard number >= 0 else { throw failure("cannot open a pseudo terminal") }
         let name = Bytes("/dev/pts") / number
-        slave = name.withCString { open_file($0, O_RDWR | O_NOCTTY | O_CLOEXEC, 0) }
-        var settings = termios()
-        guard slave >= 0, tcgetattr(slave, &settings) == 0 else { throw failure("cannot open \(name)") }
-        cfmakeraw(&settings)
-        guard tcsetattr(slave, TCSANOW, &settings) == 0 else { throw failure("cannot make \(name) raw") }
+        try makeRaw(name)
         watch = openings.add(name)
         guard watch >= 0 else { throw failure("cannot watch \(name)") }
         self.name = name
+    }
+
+    private func makeRaw(_ name: Bytes) throws(ChannelError) {
+        // Once opened and closed, the terminal also tells that nobody has it open.
+        let slave = name.withCString { open_file($0, O_RDWR | O_NOCTTY | O_CLOEXEC, 0) }
+        guard slave >= 0 else { throw failure("cannot open \(name)") }
+        defer { _ = CLibc.close(slave) }
+        var settings = termios()
+        tcgetattr(slave, &settings)
+        cfmakeraw(&settings)
+        guard tcsetattr(slave, TCSANOW, &settings) == 0 else { throw failure("cannot make \(name) raw") }
     }
 
     private func failure(_ what: String) -> ChannelError {
@@ -51,12 +67,23 @@ final class PTYSink: Sink {
 
     override func close() {
         if watch >= 0 { openings.remove(watch) }
-        if slave >= 0 { _ = CLibc.close(slave) }
         if master >= 0 { _ = CLibc.close(master) }
         watch = -1
-        slave = -1
         master = -1
         name = nil
+        isGone = true
+        inputEnded = true
+    }
+
+    override func ready(_ role: Role, _ events: UInt32) {
+        if events & EPOLLHUP.rawValue != 0 { isGone = !hasClient }
+    }
+
+    override func wasUsed(_ terminals: TerminalWatch.Changes) -> Bool {
+        guard watch >= 0, terminals.contains(watch) else { return false }
+        isGone = false
+        inputEnded = false
+        return true
     }
 
     override func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {
@@ -71,15 +98,27 @@ final class PTYSink: Sink {
     }
 
     override func read(into segments: Ring.Segments) -> Int {
-        max(0, withVector(segments) { readv(master, $0, $1) })
+        let count = withVector(segments) { readv(master, $0, $1) }
+        if count > 0 { return count }
+        if count == 0 || errno == EIO { inputEnded = !hasClient }
+        return 0
     }
 }
 
-/// Counts, by inotify, how often terminals are open besides by this daemon.
+/// Tells, by inotify, which terminals were opened or closed.
+///
+/// How often cannot be told: equal events that follow one another are one.
 final class TerminalWatch {
     let descriptor: Int32
-    /// By watch number: how many have the terminal open; nil for no watch.
-    private var counts: [Int32?] = []
+
+    /// The watches whose terminals were opened or closed.
+    struct Changes {
+        fileprivate var watches: [Int32] = []
+        /// Events were lost.
+        fileprivate var isAll = false
+
+        func contains(_ watch: Int32) -> Bool { isAll || watches.contains(watch) }
+    }
 
     init() throws(ChannelError) {
         descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
@@ -88,43 +127,30 @@ final class TerminalWatch {
 
     func add(_ path: Bytes) -> Int32 {
         let mask = UInt32(IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)
-        let watch = path.withCString { inotify_add_watch(descriptor, $0, mask) }
-        guard watch >= 0 else { return -1 }
-        while counts.count <= Int(watch) { counts.append(nil) }
-        counts[Int(watch)] = 0
-        return watch
+        return path.withCString { inotify_add_watch(descriptor, $0, mask) }
     }
 
     func remove(_ watch: Int32) {
-        // Events that wait for this watch are of no interest any more.
-        if Int(watch) < counts.count { counts[Int(watch)] = nil }
         inotify_rm_watch(descriptor, watch)
     }
 
-    func count(_ watch: Int32) -> Int32 {
-        guard watch >= 0, Int(watch) < counts.count else { return 0 }
-        return counts[Int(watch)] ?? 0
-    }
-
     /// Takes the events that have come.
-    func drain() {
+    func changed() -> Changes {
+        var changes = Changes()
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
-            while true {
-                let length = read(descriptor, buffer.baseAddress, buffer.count)
-                guard length > 0 else { return }
-                var offset = 0
-                while offset + MemoryLayout<inotify_event>.size <= length {
-                    let event = UnsafeRawBufferPointer(buffer).loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
-                    note(event)
-                    offset += MemoryLayout<inotify_event>.size + Int(event.len)
+            // What comes meanwhile is reported next time.
+            let length = read(descriptor, buffer.baseAddress, buffer.count)
+            var offset = 0
+            while offset + MemoryLayout<inotify_event>.size <= length {
+                let event = UnsafeRawBufferPointer(buffer).loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
+                if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
+                    changes.isAll = true
+                } else if !changes.watches.contains(event.wd) {
+                    changes.watches.append(event.wd)
                 }
+                offset += MemoryLayout<inotify_event>.size + Int(event.len)
             }
         }
-    }
-
-    private func note(_ event: inotify_event) {
-        guard event.wd >= 0, Int(event.wd) < counts.count, let count = counts[Int(event.wd)] else { return }
-        let change: Int32 = event.mask & UInt32(IN_OPEN) != 0 ? 1 : -1
-        counts[Int(event.wd)] = max(0, count + change)
+        return changes
     }
 }

@@ -38,20 +38,30 @@ final class PathSink: Sink {
     }
 
     private static func openFile(_ path: Bytes) throws(ChannelError) -> Int32 {
+        var status = stat()
+        // A look first, since opening alone can already do something to a device.
+        if path.withCString({ lstat($0, &status) }) == 0 { try check(path, status) }
         // O_NONBLOCK: opening a FIFO must not hang.
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
         let descriptor = path.withCString { open_file($0, flags, 0o600) }
         guard descriptor >= 0 else {
-            let number = errno
-            let cause = number == ELOOP ? "it is a symbolic link" : errorText(number)
-            throw ChannelError(.failed, "cannot open \(path): \(cause)")
+            throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))")
         }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFREG) else {
+        do throws(ChannelError) {
+            fstat(descriptor, &status)
+            try check(path, status)
+        } catch {
             _ = CLibc.close(descriptor)
-            throw ChannelError(.failed, "cannot open \(path): it is not a regular file")
+            throw error
         }
         return descriptor
+    }
+
+    private static func check(_ path: Bytes, _ status: stat) throws(ChannelError) {
+        let type = status.st_mode & mode_t(S_IFMT)
+        guard type != mode_t(S_IFREG) else { return }
+        let cause = type == mode_t(S_IFLNK) ? "it is a symbolic link" : "it is not a regular file"
+        throw ChannelError(.failed, "cannot open \(path): \(cause)")
     }
 
     override func close() {

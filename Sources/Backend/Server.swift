@@ -24,6 +24,9 @@ public final class Server {
     private var store: StoreConnection?
     /// When to look for a restarted xenstored; nil while connected.
     private var reconnectAt: Int64?
+    /// Watch events may have come along with a batch's replies; xenstored's
+    /// descriptor does not tell of those any more.
+    private var mayHaveEvents = false
     private var ownDomid: UInt32 = 0
 
     /// The devices by slot; a slot is used again after its device is gone.
@@ -92,6 +95,7 @@ public final class Server {
         batch.write(Self.announcement, "1")
         try store.run(batch).check()
         self.store = store
+        mayHaveEvents = true
         reconnectAt = nil
         poller.set(store.descriptor, Token(.xenstore), EPOLLIN.rawValue)
         for device in devices {
@@ -104,6 +108,7 @@ public final class Server {
     /// Runs a batch; without xenstored, or with errors, there is no reply.
     private func run(_ batch: Batch) -> Replies? {
         guard let store, batch.count > 0 else { return nil }
+        mayHaveEvents = true
         do throws(StoreError) {
             return try store.run(batch)
         } catch {
@@ -114,6 +119,7 @@ public final class Server {
 
     private func publish(_ publications: Publications) {
         guard let store else { return }
+        mayHaveEvents = true
         do throws(StoreError) {
             try publications.publish(store)
         } catch {
@@ -129,6 +135,7 @@ public final class Server {
     }
 
     private func takeStoreEvents() {
+        mayHaveEvents = false
         guard let store else { return }
         do throws(StoreError) {
             for event in try store.takeEvents() { note(event) }
@@ -161,6 +168,7 @@ public final class Server {
 
     private func children(_ path: Bytes) -> [UInt32] {
         guard let store else { return [] }
+        mayHaveEvents = true
         do throws(StoreError) {
             let names = try store.directory(path) ?? []
             return names.compactMap { unsigned($0.array) }.filter { $0 <= UInt64(Int32.max) }.map { UInt32($0) }
@@ -474,7 +482,10 @@ public final class Server {
     private func pumpToGuest(_ device: Device) throws(Ring.Impossible) -> Bool {
         var moved = false
         defer { if moved, let port = device.port { xenevtchn_notify(channels, port) } }
-        while device.sink.canRead {
+        // A guest that reads as fast as bytes come must not starve the others; epoll
+        // tells of the rest.
+        for _ in 0..<Self.rounds {
+            guard device.sink.canRead else { return false }
             let segments = try device.ring!.writable()
             guard segments.count > 0 else { return true }
             let count = device.sink.read(into: segments)
@@ -562,6 +573,7 @@ public final class Server {
                 case .sinkData, .sinkListener:
                     guard Int(token.slot) < devices.count, let device = devices[Int(token.slot)] else { return }
                     device.sink.ready(token.source == .sinkData ? .data : .listener, events)
+                    if device.sink.clientMustWait { retry(device) }
                     makeReady(Int(token.slot))
                 }
             }
@@ -574,7 +586,8 @@ public final class Server {
     }
 
     private func timeout() -> Int32 {
-        if !ready.isEmpty || !changed.isEmpty && store != nil { return 0 }
+        if mayHaveEvents { takeStoreEvents() }
+        if mayHaveEvents || !ready.isEmpty || !changed.isEmpty && store != nil { return 0 }
         var due = nextRetry
         if let time = reconnectAt, due.map({ time < $0 }) ?? true { due = time }
         guard let due else { return -1 }
@@ -592,10 +605,9 @@ public final class Server {
     }
 
     private func takeTerminalEvents() {
-        terminals.drain()
-        // A terminal without readers takes everything now.
+        let terminals = terminals.changed()
         for slot in devices.indices {
-            if let device = devices[slot], device.isBlocked, !device.sink.hasClient { makeReady(slot) }
+            if let device = devices[slot], device.sink.wasUsed(terminals) { makeReady(slot) }
         }
     }
 
@@ -619,10 +631,10 @@ public final class Server {
         return true
     }
 
-    /// Closes every device in order: what guests wrote is delivered, sinks are
-    /// closed, and the states go back to 2 for the next daemon.
+    /// Closes every device in order: what guests wrote is delivered and sinks are
+    /// closed. The states stay, since the guests do: the next daemon goes on with
+    /// their rings.
     private func shutDown() {
-        var writes = Batch()
         for slot in devices.indices {
             guard let device = devices[slot] else { continue }
             let wasOpen = device.state.phase != .new && device.state.phase != .closed
@@ -630,6 +642,7 @@ public final class Server {
             if wasOpen { device.sink.close() }
             devices[slot] = nil
         }
+        var writes = Batch()
         writes.remove(Self.announcement)
         _ = run(writes)
         monitor.close()

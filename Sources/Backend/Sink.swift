@@ -29,6 +29,8 @@ class Sink {
     var listenDescriptor: Int32 { -1 }
     /// Whether the listener should be polled.
     var wantsClient: Bool { false }
+    /// No client can be accepted now for want of descriptors, though one waits.
+    var clientMustWait: Bool { false }
     /// Whether bytes may still come.
     var canRead: Bool { dataDescriptor >= 0 }
     /// Whether the other end is gone though it may have left bytes; epoll would
@@ -47,6 +49,8 @@ class Sink {
     func reopen() {}
     /// What epoll reported for a descriptor.
     func ready(_ role: Role, _ events: UInt32) {}
+    /// Whether the sink's terminal is among these, which were opened or closed.
+    func wasUsed(_ terminals: TerminalWatch.Changes) -> Bool { false }
 
     /// Delivers bytes from the guest; `position` is the ring's index of the first.
     func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {

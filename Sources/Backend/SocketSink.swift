@@ -12,6 +12,9 @@ final class SocketSink: Sink {
     private var inputEnded = false
     /// The client is gone; what it sent is still to be read.
     private var isGone = false
+    /// When to accept again after descriptors were short; the listener would be
+    /// reported for ever.
+    private var acceptAt: Int64 = 0
     /// The socket's own inode, so that `close` takes away no other file.
     private var inode: UInt = 0
     private var device: UInt = 0
@@ -27,7 +30,8 @@ final class SocketSink: Sink {
 
     override var dataDescriptor: Int32 { client }
     override var listenDescriptor: Int32 { listener }
-    override var wantsClient: Bool { client < 0 }
+    override var wantsClient: Bool { client < 0 && !clientMustWait }
+    override var clientMustWait: Bool { client < 0 && now() < acceptAt }
     override var canRead: Bool { client >= 0 && !inputEnded }
     override var hasClient: Bool { client >= 0 }
     override var isHungUp: Bool { isGone }
@@ -93,7 +97,10 @@ final class SocketSink: Sink {
     override func ready(_ role: Role, _ events: UInt32) {
         switch role {
         case .listener:
-            if client < 0 { client = accept(listener, nil, nil) }
+            guard client < 0 else { return }
+            client = accept(listener, nil, nil)
+            // One that has gone again is no reason to wait.
+            if client < 0, errno != EAGAIN, errno != ECONNABORTED, errno != EINTR { acceptAt = now() + 1000 }
         case .data:
             if events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
                 isGone = true

@@ -170,6 +170,21 @@ static void test_fork(void)
     rounds = keep;
 }
 
+/* After a restart of xenstored the backend announces itself again. */
+static void await_backend(void)
+{
+    char *announced = NULL;
+    int tries;
+
+    for (tries = 0; !announced && tries < 500; tries++) {
+        announced = got("/local/domain/0/data/xenchanneld");
+        if (!announced)
+            usleep(10000);
+    }
+    CHECK(announced, "the backend does not come back");
+    free(announced);
+}
+
 static void test_restart(void)
 {
     int n, num;
@@ -190,6 +205,7 @@ static void test_restart(void)
             CHECK(!list && num == 0 && error == 0, "list after a restart of xenstored: num %d, %s", num, strerror(error));
         }
         open_store();
+        await_backend();
         before = whole_store();
         work(1, 3);
         judge("xenstored restarted", 3, before, since);

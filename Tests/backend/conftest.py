@@ -1,0 +1,146 @@
+"""What the tests of the backend daemon share. They run on the host without a hypervisor, from the root of the tree:
+
+    make && Tests/host/run python3 -m pytest -q Tests/backend
+
+XLCHANNEL_LONG=1 makes the long ones as long as they are meant to be (some twenty minutes).
+"""
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("XLCHANNEL_LIBRARY", str(ROOT / ".build/lib/libxlchannel.so.1"))
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(ROOT / "python")]
+
+assert "XENHOST_DIR" in os.environ, f"there is no host; the command is at the top of {__file__}"
+
+import xlchannel  # noqa: E402
+from daemon import Daemon  # noqa: E402
+from guest import Frontend, Store  # noqa: E402
+from xlchannel import Connection  # noqa: E402
+
+IS_LONG = os.environ.get("XLCHANNEL_LONG") == "1"
+
+
+def everything():
+    """Everything in xenstore, with permissions."""
+    return subprocess.run(["xenstore-ls", "-fp"], capture_output=True, timeout=60, check=True).stdout.splitlines()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request):
+    """No test leaves anything in xenstore."""
+    before = everything()
+    yield
+    assert everything() == before
+
+
+class ServedChannel:
+    """A channel that was added, and where it is in xenstore."""
+
+    def __init__(self, store, domid, channel):
+        self.store = store
+        self.domid = domid
+        self.channel = channel
+        self.devid = channel.devid
+        self.name = channel.name
+        self.path = channel.path
+        self.frontend = f"/local/domain/{domid}/device/console/{self.devid + 1}"
+        self.backend = f"/local/domain/0/backend/console/{domid}/{self.devid + 1}"
+
+    @property
+    def state(self):
+        return int(self.store.read(f"{self.backend}/state") or 0)
+
+    @property
+    def error(self):
+        return self.store.read(f"{self.backend}/error")
+
+    @property
+    def tty(self):
+        return self.store.read(f"{self.frontend}/tty")
+
+    def guest(self, kernel=None):
+        return Frontend(self.store, self.domid, self.devid + 1, kernel)
+
+
+class Channels:
+    """Adds channels by the library, and destroys at the end what is still there."""
+
+    def __init__(self, store):
+        self.store = store
+        self.served = []
+        self.count = 0
+
+    def add(self, connection, path=None, domid=1, devid=-1):
+        self.count += 1
+        path = str(path) if path else None
+        channel = xlchannel.Channel(f"org.test.{connection}.{self.count}", connection, path, devid=devid)
+        served = ServedChannel(self.store, domid, xlchannel.add(domid, channel))
+        self.served.append(served)
+        return served
+
+    def remove(self, served):
+        xlchannel.remove(served.domid, served.channel)
+        self.served.remove(served)
+
+    def destroy(self, served):
+        xlchannel.destroy(served.domid, served.channel)
+        self.served.remove(served)
+
+    def forget(self, served):
+        """The test has deleted it by itself."""
+        self.served.remove(served)
+
+    def destroy_all(self):
+        for served in self.served:
+            try:
+                xlchannel.destroy(served.domid, served.channel)
+            except xlchannel.NotFoundError:
+                pass
+        self.served = []
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def place():
+    """An empty directory with a short path, which a socket's path needs."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="xlc."))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def daemon(store, place):
+    """xenchanneld, running. It must live until the end of the test and then end in order, and leave nothing."""
+    daemon = Daemon(store, place).start()
+    yield daemon
+    assert daemon.is_running, f"xenchanneld ended with {daemon.process.returncode}:\n{daemon.log()}"
+    assert daemon.stop() == 0
+    assert not daemon.is_announced
+    assert not daemon.monitor_path.exists()
+
+
+@pytest.fixture
+def channels(store, daemon):
+    channels = Channels(store)
+    yield channels
+    channels.destroy_all()
+
+
+@pytest.fixture
+def rng():
+    """Random, but the seed is told when a test fails."""
+    seed = int(os.environ.get("XLCHANNEL_SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"XLCHANNEL_SEED={seed}")
+    return random.Random(seed)

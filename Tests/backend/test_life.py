@@ -1,0 +1,184 @@
+"""One channel of each connection, from add to remove."""
+import os
+import termios
+import threading
+import time
+
+import pytest
+
+import xlchannel
+from guest import CONNECTED, INIT_WAIT, INITIALISED, wait_until
+from peer import PEERS
+from xlchannel import Connection
+
+
+CONNECTIONS = pytest.mark.parametrize("connection", PEERS, ids=str)
+
+
+def path_of(connection, place):
+    return place / str(connection) if connection.has_path else None
+
+
+def exchange(daemon, channel, frontend, peer):
+    """Text from the guest and to it, as far as the connection carries it."""
+    before = daemon.channel_status(channel)["from_guest"]
+    if hasattr(peer, "send"):
+        # A socket's client is known once its bytes have come.
+        peer.send(b"hello guest\n")
+        assert frontend.read(12) == b"hello guest\n"
+    frontend.write(b"hello host\n\r\x00\x03\x04\xff")
+    frontend.drain()
+    if hasattr(peer, "receive"):
+        assert peer.receive(16) == b"hello host\n\r\x00\x03\x04\xff"
+    assert daemon.channel_status(channel)["from_guest"] == before + 16
+
+
+@CONNECTIONS
+def test_life(daemon, channels, place, connection):
+    channel = channels.add(connection, path_of(connection, place))
+    # Success means served.
+    assert channel.state == INIT_WAIT
+    assert channel.error is None
+    if connection == Connection.PTY:
+        assert channel.tty.startswith("/dev/pts/")
+        assert xlchannel.info(channel.domid, channel.channel).path == channel.tty
+    peer = PEERS[connection](channel)
+
+    frontend = channel.guest()
+    frontend.offer()
+    frontend.wait_for_backend(CONNECTED)
+    frontend.set_state(CONNECTED)
+    exchange(daemon, channel, frontend, peer)
+
+    status = daemon.channel_status(channel)
+    assert (status["name"], status["connection"], status["state"]) == (channel.name, str(connection), CONNECTED)
+    assert status.get("path") == (channel.tty if connection == Connection.PTY else channel.path)
+
+    # The guest closes, and comes again with a new ring.
+    frontend.close()
+    assert channel.state == INIT_WAIT
+    frontend.connect()
+    exchange(daemon, channel, frontend, peer)
+
+    # A driver that begins anew without closing, as after a guest's crash and kexec.
+    old, frontend.ring = frontend.ring, None
+    frontend.offer(INITIALISED)
+    wait_until(lambda: frontend.kernel.peer(frontend.ring.port), "binding the new port")
+    assert frontend.kernel.peer(old.port) == 0
+    frontend.set_state(CONNECTED)
+    exchange(daemon, channel, frontend, peer)
+
+    remove(channels, channel, frontend)
+    assert daemon.status() == {"channels": []}
+    peer.close()
+    if connection == Connection.SOCKET:
+        assert not os.path.exists(channel.path)
+    if connection == Connection.PATH:
+        assert os.stat(channel.path).st_mode & 0o777 == 0o600
+
+
+def remove(channels, channel, frontend):
+    """Removes with a guest that plays its part."""
+    thread = threading.Thread(target=channels.remove, args=[channel])
+    thread.start()
+    frontend.follow()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert channel.state == 0
+
+
+@CONNECTIONS
+def test_remove_before_any_guest(daemon, channels, place, connection):
+    channel = channels.add(connection, path_of(connection, place))
+    begin = time.monotonic()
+    channels.remove(channel)
+    assert time.monotonic() - begin < 5
+    wait_until(lambda: daemon.status() == {"channels": []})
+
+
+@CONNECTIONS
+def test_vanishing(daemon, channels, place, connection):
+    """A domain's end is that its directories vanish."""
+    channel = channels.add(connection, path_of(connection, place))
+    frontend = channel.guest().connect()
+    port = frontend.ring.port
+    descriptors = daemon.open_descriptors()
+    channels.destroy(channel)
+    wait_until(lambda: daemon.status() == {"channels": []})
+    wait_until(lambda: frontend.kernel.peer(port) == 0)
+    assert daemon.open_descriptors() <= descriptors
+    assert connection == Connection.PATH or path_of(connection, place) is None or not os.path.exists(channel.path)
+    # And a next one with the same number works.
+    again = channels.add(connection, path_of(connection, place))
+    assert again.devid == channel.devid
+    peer = PEERS[connection](again)
+    exchange(daemon, again, again.guest().connect(), peer)
+    peer.close()
+
+
+def test_last_words(channels, place):
+    """What the guest wrote just before it closed arrives."""
+    channel = channels.add(Connection.PATH, place / "log")
+    frontend = channel.guest().connect()
+    for round in range(20):
+        frontend.ring.put(b"last words %4d\n" % round)
+        frontend.close()
+        frontend.connect()
+    assert (place / "log").read_bytes() == b"".join(b"last words %4d\n" % n for n in range(20))
+
+
+def test_late_guest(channels, place):
+    """A guest that has its ring ready before the backend looks; and one that says 4 at once."""
+    channel = channels.add(Connection.PATH, place / "log")
+    frontend = channel.guest()
+    frontend.offer(CONNECTED)
+    frontend.wait_for_backend(CONNECTED)
+    frontend.write(b"at once")
+    frontend.drain()
+    assert (place / "log").read_bytes() == b"at once"
+
+
+def test_terminal_keeps_its_settings(channels):
+    """Nobody has to make the terminal raw, whoever had it open before."""
+    channel = channels.add(Connection.PTY)
+    for _ in range(3):
+        fd = os.open(channel.tty, os.O_RDWR | os.O_NOCTTY)
+        input_flags, output_flags, _, local_flags, *_ = termios.tcgetattr(fd)
+        assert not local_flags & (termios.ECHO | termios.ICANON | termios.ISIG)
+        assert not output_flags & termios.OPOST and not input_flags & (termios.ICRNL | termios.IXON)
+        os.close(fd)
+
+
+def test_no_daemon_no_channel(store, place):
+    begin = time.monotonic()
+    with pytest.raises(xlchannel.NotReadyError):
+        xlchannel.add(1, xlchannel.Channel("org.test.alone", Connection.PATH, str(place / "log")))
+    assert time.monotonic() - begin < 2
+
+
+def test_nine_channels_of_one_guest(daemon, channels, place):
+    """All four connections at once."""
+    kinds = [list(PEERS)[n % 4] for n in range(9)]
+    served = [channels.add(kind, place / f"{kind}{n}" if kind.has_path else None) for n, kind in enumerate(kinds)]
+    assert [channel.devid for channel in served] == list(range(9))
+    frontends = [channel.guest().connect() for channel in served]
+    peers = [PEERS[kind](channel) for kind, channel in zip(kinds, served)]
+    for n, (peer, frontend) in enumerate(zip(peers, frontends)):
+        if hasattr(peer, "send"):
+            peer.send(b"to %d" % n)
+    for n, (peer, frontend) in enumerate(zip(peers, frontends)):
+        if hasattr(peer, "send"):
+            assert frontend.read(4) == b"to %d" % n
+        frontend.write(b"from %d" % n)
+    for n, peer in enumerate(peers):
+        if hasattr(peer, "receive"):
+            assert peer.receive(6) == b"from %d" % n
+    assert [c["from_guest"] for c in sorted(daemon.status()["channels"], key=lambda c: c["devid"])] == [6] * 9
+    # One goes, and the others stay.
+    remove(channels, served[4], frontends[4])
+    for n, (peer, frontend) in enumerate(zip(peers, frontends)):
+        if n != 4 and hasattr(peer, "receive"):
+            frontend.write(b"again %d" % n)
+            assert peer.receive(7) == b"again %d" % n
+    for peer in peers:
+        peer.close()
