@@ -7,11 +7,17 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 SBINDIR    ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 DESTDIR    ?=
 
-# What must be on the machine besides Swift, by Debian's names.
-PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev
-TEST_PACKAGES := xen-utils-4.17 xenstore-utils valgrind python3-pytest python3-hypothesis
+# What must be on the machine, by Debian's names.
+PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev \
+                 git libcurl4 libxml2 # for Swift itself
+TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat python3 \
+                 $(if $(filter /usr/bin/python3,$(PYTHON)),python3-pytest python3-hypothesis)
+XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
+# The python3 of the PATH if it has what the tests want, or else Debian's.
+PYTHON        ?= $(shell python3 -c 'import pytest, hypothesis' 2>/dev/null && echo python3 || echo /usr/bin/python3)
 
 SWIFT   := $(shell command -v swift)
 CLANG   := $(dir $(realpath $(SWIFT)))clang
@@ -21,7 +27,7 @@ LIBRARY := $(BUILD)/lib/$(SONAME)
 DAEMON  := $(BUILD)/sbin/xenchanneld
 SOURCES := Package.swift $(shell find Sources include -type f)
 
-.PHONY: all deps test-deps check demo install uninstall clean help swift
+.PHONY: all deps test-deps check check-xen demo install uninstall clean help swift
 
 all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) ## build what ships
 
@@ -29,15 +35,25 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 swift:
-ifeq ($(SWIFT),)
-	@echo "make: there is no 'swift' on the PATH: install Swift 6.3 (https://www.swift.org/install) and put it there" >&2; exit 1
-endif
+	$(if $(SWIFT),,$(error there is no 'swift' on the PATH: install Swift 6.3 (https://www.swift.org/install) and put it there))
 
 deps: swift ## install the missing Debian packages (as root), or name them
 	@Tests/packages $(PACKAGES)
 
 test-deps: swift
 	@Tests/packages $(PACKAGES) $(TEST_PACKAGES)
+
+check: test-deps ## run all tests, or some: make check PARTS="unit python"
+	@PYTHON='$(PYTHON)' Tests/check $(PARTS)
+
+check-xen: all ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
+	@Tests/packages $(XEN_PACKAGES)
+	rm -rf $(BUILD)/xen/overlay
+	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/xen/overlay PREFIX=/usr
+	Tests/xen/run $(SCENARIOS)
+
+demo: all test-deps ## show the main job, on a machine without Xen
+	@examples/demo
 
 # Embedded Swift emits what it specialises from the standard library as weak
 # copies; gc-sections drops what is not used.
@@ -66,7 +82,7 @@ $(BUILD)/lib/libxlchannel.so:
 	@mkdir -p $(@D)
 	ln -sf $(SONAME) $@
 
-$(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile
+$(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile | deps
 	@mkdir -p $(@D)
 	sed 's/@XEN_VERSION@/$(shell pkg-config --modversion xenlight)/' $< > $@
 
@@ -74,7 +90,7 @@ $(OBJECTS)/libLibXLChannel.a: $(SOURCES) | deps
 	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product LibXLChannel
 	@touch $@
 
-install: all ## install library, headers and xlchannel.pc (PREFIX LIBDIR INCLUDEDIR DESTDIR)
+install: all ## install library, headers, daemon (PREFIX LIBDIR SBINDIR INCLUDEDIR UNITDIR DESTDIR)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so
@@ -83,9 +99,11 @@ install: all ## install library, headers and xlchannel.pc (PREFIX LIBDIR INCLUDE
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	    pkgconfig/xlchannel.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/xenchanneld.service.in > $(DESTDIR)$(UNITDIR)/xenchanneld.service
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(SBINDIR)/xenchanneld \
+	rm -f $(DESTDIR)$(SBINDIR)/xenchanneld $(DESTDIR)$(UNITDIR)/xenchanneld.service \
 	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc \
 	    $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/*.h))

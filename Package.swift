@@ -49,6 +49,7 @@ let package = Package(
             swiftSettings: small),
         .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON", "CLibc"], path: "Tests/unit/ChannelTests"),
         .testTarget(name: "XenStoreTests", dependencies: ["XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
+        .testTarget(name: "BackendTests", dependencies: ["Backend", "CXenIO", "CLibc", "Channel"], path: "Tests/unit/BackendTests"),
         .testTarget(name: "ToolstackTests", dependencies: ["Toolstack", "XenStore", "Channel"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -34,8 +34,8 @@ final class Device {
     /// What is polled now: of the sink's data, and of its listener.
     var polledData: (descriptor: Int32, events: UInt32)?
     var polledListener: Int32?
-    /// `error` is in the backend's directory, or may be: a killed daemon leaves it.
-    var hasError = true
+    /// `error` is in the backend's directory.
+    var hasError = false
     /// The last error of the sink, to log it once.
     var lastFailure: Int32 = 0
     /// Lines that this device may still log until `logUntil`: a guest must not fill the disk.

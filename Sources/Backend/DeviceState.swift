@@ -138,7 +138,7 @@ public struct DeviceState: Sendable, Equatable {
         case .ringBroken:
             guard phase == .connected else { return [] }
             phase = .closing
-            return [.unmapRing, .publish(.closing)] + noted(.closing)
+            return [.unmapRing] + publish(.closing)
         case .vanished:
             var actions: [DeviceAction] = []
             if phase == .connected { actions.append(.unmapRing) }
@@ -178,8 +178,9 @@ public struct DeviceState: Sendable, Equatable {
                 phase = .waiting
                 return [.unmapRing] + (mapIfNew() ?? [])
             }
-            // The toolstack's 5 stands until the guest reacts.
-            return seen.online ? publish(.connected) : []
+            // Offline, 5 tells the guest to let go; the toolstack has written it,
+            // but the daemon's own 4 may have come after.
+            return publish(seen.online ? .connected : .closing)
 
         case .closing:
             if seen.guest.hasLetGo {
@@ -224,10 +225,5 @@ public struct DeviceState: Sendable, Equatable {
         guard seen?.own != state else { return [] }
         seen?.own = state
         return [.publish(state)]
-    }
-
-    private mutating func noted(_ state: XenbusState) -> [DeviceAction] {
-        seen?.own = state
-        return []
     }
 }

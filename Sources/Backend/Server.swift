@@ -194,33 +194,35 @@ public final class Server {
 
     // MARK: devices
 
-    private static var nodes: [Bytes] { ["frontend", "online", "state", "name", "connection", "path"] }
+    private static var nodes: [Bytes] { ["frontend", "online", "state", "name", "connection", "path", "error"] }
     private static var guestNodes: [Bytes] { ["state", "type", "ring-ref", "port"] }
 
-    /// Looks at the consoles that changed, and lets their devices go on.
+    /// How many consoles are looked at before bytes have their turn.
+    private static var placesAtOnce: Int { 64 }
+
+    /// Looks at consoles that changed, and lets their devices go on.
     private func refresh() {
-        while !changed.isEmpty, store != nil {
-            let places = changed
-            changed = []
-            var batch = Batch()
-            for place in places {
-                let backend = backends / place.domid / place.number
-                let frontend = frontend(of: place)
-                for node in Self.nodes { batch.read(backend / node) }
-                for node in Self.guestNodes { batch.read(frontend / node) }
-            }
-            guard let replies = run(batch) else {
-                changed = places
-                return
-            }
-            var writes = Publications()
-            let width = Self.nodes.count + Self.guestNodes.count
-            for (index, place) in places.enumerated() {
-                let values = (0..<width).map { (try? replies.value(index * width + $0)) ?? nil }
-                look(place, values, &writes)
-            }
-            publish(writes)
+        guard !changed.isEmpty, store != nil else { return }
+        let places = Array(changed.prefix(Self.placesAtOnce))
+        changed.removeFirst(places.count)
+        var batch = Batch()
+        for place in places {
+            let backend = backends / place.domid / place.number
+            let frontend = frontend(of: place)
+            for node in Self.nodes { batch.read(backend / node) }
+            for node in Self.guestNodes { batch.read(frontend / node) }
         }
+        guard let replies = run(batch) else {
+            changed = places + changed
+            return
+        }
+        var writes = Publications()
+        let width = Self.nodes.count + Self.guestNodes.count
+        for (index, place) in places.enumerated() {
+            let values = (0..<width).map { (try? replies.value(index * width + $0)) ?? nil }
+            look(place, values, &writes)
+        }
+        publish(writes)
     }
 
     private func frontend(of place: Place) -> Bytes {
@@ -242,19 +244,17 @@ public final class Server {
         if let slot {
             served = slot
         } else {
-            guard values[7]?.isEqual(to: "xenchanneld") == true, values[0] == frontend(of: place),
-                let new = newDevice(place, values, &writes)
-            else { return }
-            served = new
+            guard values[8]?.isEqual(to: "xenchanneld") == true, values[0] == frontend(of: place) else { return }
+            served = newDevice(place, values, &writes)
         }
         var ring: RingLocation?
-        if let reference = values[8].flatMap({ unsigned($0.array) }), reference <= UInt64(UInt32.max),
-            let port = values[9].flatMap({ unsigned($0.array) }), port <= UInt64(UInt32.max)
+        if let reference = values[9].flatMap({ unsigned($0.array) }), reference <= UInt64(UInt32.max),
+            let port = values[10].flatMap({ unsigned($0.array) }), port <= UInt64(UInt32.max)
         {
             ring = RingLocation(reference: UInt32(reference), port: UInt32(port))
         }
         step(served, .observed(Observation(
-            guest: state(values[6]), own: state(own), online: values[1]?.isEqual(to: "1") == true, ring: ring)),
+            guest: state(values[7]), own: state(own), online: values[1]?.isEqual(to: "1") == true, ring: ring)),
             &writes)
     }
 
@@ -262,8 +262,17 @@ public final class Server {
     /// toolstack writes state 1, when it makes the nodes.
     private func isAnother(_ device: Device, _ values: [Bytes?]) -> Bool {
         let isNew = state(values[2]) == .initialising && device.state.phase != .new
-        return isNew || values[3] != device.name
-            || values[4]?.isEqual(to: device.connection.kind.word) != true || values[5] != device.connection.path
+        return isNew || values[3] ?? "" != device.name || connection(values) != device.connection
+    }
+
+    private func connection(_ values: [Bytes?]) -> Connection {
+        switch values[4] {
+        case "none"?: .none
+        case "pty"?: .pty
+        case "path"?: .path(values[5] ?? "")
+        case "socket"?: .socket(values[5] ?? "")
+        default: .unknown
+        }
     }
 
     private func state(_ value: Bytes?) -> XenbusState {
@@ -278,29 +287,21 @@ public final class Server {
         return nil
     }
 
-    private func newDevice(_ place: Place, _ values: [Bytes?], _ writes: inout Publications) -> Int? {
-        let connection: Connection
-        let sink: Sink
-        switch values[4] {
-        case "none"?:
-            connection = .none
-            sink = NoneSink()
-        case "pty"?:
-            connection = .pty
-            sink = PTYSink(terminals)
-        case "path"?:
-            connection = .path(values[5] ?? "")
-            sink = PathSink(values[5] ?? "", journal, Journal.Owner(domid: place.domid, console: place.number))
-        case "socket"?:
-            connection = .socket(values[5] ?? "")
-            sink = SocketSink(values[5] ?? "")
-        default:
-            log(.error, "domain \(place.domid), channel \(place.number - 1): no connection is called \(values[4] ?? "")")
-            return nil
-        }
+    private func newDevice(_ place: Place, _ values: [Bytes?], _ writes: inout Publications) -> Int {
+        let connection = connection(values)
+        let sink: Sink =
+            switch connection {
+            case .none: NoneSink()
+            case .pty: PTYSink(terminals)
+            case .path(let path): PathSink(path, journal, Journal.Owner(domid: place.domid, console: place.number))
+            case .socket(let path): SocketSink(path)
+            case .unknown: UnknownSink(values[4] ?? "")
+            }
         let device = Device(
             domid: place.domid, number: place.number, frontend: frontend(of: place),
             backend: backends / place.domid / place.number, name: values[3] ?? "", connection: connection, sink: sink)
+        // A daemon that was killed may have left it.
+        device.hasError = values[6] != nil
         let slot = devices.firstIndex { $0 == nil } ?? devices.count
         if slot == devices.count {
             devices.append(device)

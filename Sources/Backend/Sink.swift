@@ -74,6 +74,19 @@ final class NoneSink: Sink {
     }
 }
 
+/// A connection that another toolstack knows: never opens.
+final class UnknownSink: Sink {
+    private let word: Bytes
+
+    init(_ word: Bytes) {
+        self.word = word
+    }
+
+    override func open() throws(ChannelError) {
+        throw ChannelError(.failed, "no connection is called \(word)")
+    }
+}
+
 /// Calls `body` with the segments as an iovec array.
 func withVector(_ segments: Ring.Segments, _ body: (UnsafeMutablePointer<iovec>, Int32) -> Int) -> Int {
     var vector = (

@@ -14,9 +14,12 @@ public struct ChannelError: Error {
     public var kind: Kind
     /// The cause for people: one line, no domid (the caller puts that before).
     public var message: String
+    /// Which of several channels it is about, where it is about one.
+    public var position: Int?
 
-    public init(_ kind: Kind, _ message: String) {
+    public init(_ kind: Kind, _ message: String, at position: Int? = nil) {
         self.kind = kind
         self.message = message
+        self.position = position
     }
 }

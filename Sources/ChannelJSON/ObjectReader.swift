@@ -28,7 +28,7 @@ struct ObjectReader {
     /// How many maps and arrays are open.
     private var depth = 0
     /// Whether the value is a map, once it began.
-    private var isMap = false
+    private(set) var isMap = false
     /// The member whose value comes next.
     private var pending: Int?
     /// The member whose map is open, at depth 2.

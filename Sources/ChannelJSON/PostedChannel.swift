@@ -24,6 +24,7 @@ extension ChannelRecord {
 
     mutating func takePosted(_ reader: inout ObjectReader) throws(ChannelError) {
         kind = ConnectionKind.none
+        guard reader.isMap else { throw ChannelError(.failed, "not an object") }
         if let domid = try reader.integer(0, as: UInt32.self) { backendDomid = domid }
         backendDomname = try reader.takeText(1)
         if let number = try reader.integer(2, as: Int32.self) { devid = number }

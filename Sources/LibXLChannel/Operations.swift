@@ -79,11 +79,15 @@ func add<Struct: ChannelStruct>(
             do throws(ChannelError) {
                 requests.append(try ChannelRequest(channels[index].record))
             } catch {
-                guard isArray else { throw error }
-                throw ChannelError(error.kind, "channels[\(index)]: \(error.message)")
+                throw isArray ? named(error, at: index) : error
             }
         }
-        let added = try toolstack.add(requests, to: domid)
+        let added: [Toolstack<Store>.Added]
+        do throws(ChannelError) {
+            added = try toolstack.add(requests, to: domid)
+        } catch {
+            throw isArray ? named(error, at: error.position) : error
+        }
         for (index, place) in added.enumerated() {
             channels[index].devid = place.devid
             channels[index].backend_domid = place.backendDomid
@@ -93,6 +97,12 @@ func add<Struct: ChannelStruct>(
             }
         }
     }
+}
+
+/// The error with the place in the array of the channel that it is about.
+private func named(_ error: ChannelError, at position: Int?) -> ChannelError {
+    guard let position else { return error }
+    return ChannelError(error.kind, "channels[\(position)]: \(error.message)")
 }
 
 /// `_remove` and `_destroy`: the channel with the struct's devid, or with its

@@ -22,18 +22,24 @@ extension Toolstack {
         _ requests: [ChannelRequest], to domid: UInt32
     ) throws(ChannelError) -> [Added] {
         var backends: [UInt32] = []
-        for request in requests { backends.append(try resolve(request.backend)) }
+        for (position, request) in requests.enumerated() {
+            do throws(ChannelError) {
+                backends.append(try resolve(request.backend))
+            } catch {
+                throw ChannelError(error.kind, "\(request.title): \(error.message)", at: position)
+            }
+        }
         var before = Batch()
         before.directory(Console.records(of: domid))
         let subject =
             requests.count == 1
-            ? "channel \(requests[0].devid ?? -1) (\(requests[0].name))" : "\(requests.count) channels"
+            ? requests[0].title : "\(requests.count) channels"
         let doing = "adding \(subject)"
         let added = try store.withTransaction(
             after: before, orElse: { ChannelError($0, while: doing) }
         ) { (transaction, replies) throws(ChannelError) in
             let taken = try present(
-                subject, domid, backends,
+                subject, domid, requests, backends,
                 expecting: try? store.children(replies, 0, of: Console.records(of: domid)), in: transaction)
             let added = try place(requests, backends, beside: taken)
             var writes = Batch(in: transaction)
@@ -65,7 +71,7 @@ extension Toolstack {
     /// Reads, in a transaction, whether the domains exist and what consoles
     /// and names are taken. One batch when `expected` is what is there.
     private func present(
-        _ subject: String, _ domid: UInt32, _ backends: [UInt32], expecting expected: [Bytes]?,
+        _ subject: String, _ domid: UInt32, _ requests: [ChannelRequest], _ backends: [UInt32], expecting expected: [Bytes]?,
         in transaction: Transaction
     ) throws(ChannelError) -> Taken {
         let records = Console.records(of: domid)
@@ -80,18 +86,17 @@ extension Toolstack {
         askNames(entries, of: domid, &batch)
         let reading = "reading the domain's channels"
         let replies = try attempt(reading) { () throws(StoreError) in try store.run(batch) }
-        for (index, id) in ([domid] + backends).enumerated() {
-            let domain = try attempt(reading) { () throws(StoreError) in try replies.value(index + 1) }
-            guard domain != nil else {
-                throw ChannelError(
-                    .domainNotFound,
-                    "\(subject): there is no \(index == 0 ? "such domain" : "backend domain \(id)")")
-            }
-        }
+        let domain = try attempt(reading) { () throws(StoreError) in try replies.value(1) }
+        guard domain != nil else { throw ChannelError(.domainNotFound, "\(subject): there is no such domain") }
         for (index, backend) in backends.enumerated() {
+            let title = requests[index].title
+            let domain = try attempt(reading) { () throws(StoreError) in try replies.value(index + 2) }
+            guard domain != nil else {
+                throw ChannelError(.domainNotFound, "\(title): there is no backend domain \(backend)", at: index)
+            }
             let served = try attempt(reading) { () throws(StoreError) in try replies.value(announced + index) }
             guard served != nil else {
-                throw ChannelError(.notReady, "\(subject): nothing serves channels in domain \(backend); no xenchanneld is announced there")
+                throw ChannelError(.notReady, "\(title): nothing serves channels in domain \(backend); no xenchanneld is announced there", at: index)
             }
         }
         return try attempt(reading) { () throws(StoreError) in
@@ -132,15 +137,15 @@ extension Toolstack {
     ) throws(ChannelError) -> [Added] {
         var taken = taken
         // Given devids first: an automatic one must not take them.
-        for request in requests {
+        for (position, request) in requests.enumerated() {
             guard !taken.names.contains(request.name) else {
-                throw ChannelError(.exists, "channel \(request.devid ?? -1) (\(request.name)): the name is taken")
+                throw ChannelError(.exists, "\(request.title): the name is taken", at: position)
             }
             taken.names.append(request.name)
             guard let devid = request.devid else { continue }
             let number = UInt32(devid) + 1
             guard !taken.consoles.contains(number) else {
-                throw ChannelError(.exists, "channel \(devid) (\(request.name)): the devid is taken")
+                throw ChannelError(.exists, "\(request.title): the devid is taken", at: position)
             }
             taken.consoles.append(number)
         }
@@ -173,6 +178,11 @@ func lowestFreeDevid(_ consoles: [UInt32]) -> Int32 {
     var number = 1
     while number < taken.count, taken[number] || number % 10 == 0 { number += 1 }
     return Int32(number - 1)
+}
+
+extension ChannelRequest {
+    /// How messages name it, before it has a devid.
+    fileprivate var title: String { "channel \(devid ?? -1) (\(name))" }
 }
 
 /// The nodes of one console device, as libxl and this library write them.

@@ -16,7 +16,7 @@ extension Toolstack {
     ///
     /// - Throws: `.failed` with a backend's own words, `.timedOut` when it is silent.
     func waitUntilServed(_ devices: [Device]) throws(ChannelError) {
-        for device in devices {
+        for (position, device) in devices.enumerated() {
             let backend = device.console.backend(in: device.backendDomid)
             let outcome = try attempt("waiting for the backend of \(device.title)") { () throws(StoreError) in
                 try waitForChange(below: [backend], milliseconds: patience) {
@@ -31,11 +31,11 @@ extension Toolstack {
             switch outcome {
             case .served?: continue
             case .refused(let text)?:
-                throw ChannelError(.failed, "\(device.title): the backend says: \(String(decoding: text.array, as: UTF8.self))")
+                throw ChannelError(.failed, "\(device.title): the backend says: \(String(decoding: text.array, as: UTF8.self))", at: position)
             case .gone?:
-                throw ChannelError(.failed, "\(device.title) was removed meanwhile")
+                throw ChannelError(.failed, "\(device.title) was removed meanwhile", at: position)
             case nil:
-                throw ChannelError(.timedOut, "\(device.title): the backend in domain \(device.backendDomid) did not answer within 10 seconds")
+                throw ChannelError(.timedOut, "\(device.title): the backend in domain \(device.backendDomid) did not answer within 10 seconds", at: position)
             }
         }
     }

@@ -1,5 +1,7 @@
 import Backend
+import CLibc
 import Channel
+import XenStore
 
 let version: StaticString = "0.1.0"
 
@@ -56,13 +58,20 @@ enum CommandLineOptions {
                 }
                 return next
             }
+            // The background's working directory is another one.
+            func path() throws(ChannelError) -> Bytes {
+                let path = try value()
+                guard path.array.first != UInt8(ascii: "/"), let directory = getcwd(nil, 0) else { return path }
+                defer { free(directory) }
+                return Bytes(cString: directory) / path
+            }
             switch name {
             case "--help", "-h": self = .help; return
             case "--version": self = .version; return
             case "--foreground" where given == nil: options.isForeground = true
-            case "--log-file": options.logFile = try value()
-            case "--pid-file": options.pidFile = try value()
-            case "--run-dir": options.server.runDirectory = try value()
+            case "--log-file": options.logFile = try path()
+            case "--pid-file": options.pidFile = try path()
+            case "--run-dir": options.server.runDirectory = try path()
             case "--log-level":
                 let word = try value()
                 guard let level = Log.Level(word) else {

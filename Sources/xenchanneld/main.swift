@@ -31,9 +31,6 @@ func run() -> Int32 {
 func serve(_ options: ServeOptions) throws(ChannelError) {
     let log = try Log(options.logFile, options.logLevel)
     raiseDescriptorLimit()
-    if !options.isForeground, daemon(0, 0) != 0 {
-        throw ChannelError(.failed, "cannot go into the background: \(errorText(errno))")
-    }
     let pidFile = try options.pidFile.map { (path) throws(ChannelError) in try PIDFile(path) }
     // Signals come by the event loop, in between everything else.
     var signals = sigset_t()
@@ -46,6 +43,11 @@ func serve(_ options: ServeOptions) throws(ChannelError) {
     guard descriptor >= 0 else { throw ChannelError(.failed, "signalfd: \(errorText(errno))") }
 
     let server = try Server(log, options.server)
+    // Only now, so that whoever started it learns of what went wrong, or that it serves.
+    if !options.isForeground, daemon(0, 0) != 0 {
+        throw ChannelError(.failed, "cannot go into the background: \(errorText(errno))")
+    }
+    try pidFile?.write()
     log(.info, "version \(version) serves")
     notify("READY=1")
     server.serve(signals: descriptor)
@@ -80,19 +82,23 @@ func notify(_ state: Bytes) {
 /// A file with the daemon's pid, locked while it lives.
 struct PIDFile {
     private let path: Bytes
+    /// Kept open, and so locked, until the process ends.
+    private let descriptor: Int32
 
     init(_ path: Bytes) throws(ChannelError) {
         self.path = path
-        // Kept open, and so locked, until the process ends.
-        let descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644) }
+        descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644) }
         guard descriptor >= 0 else { throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw ChannelError(.failed, "another xenchanneld holds \(path)")
         }
+    }
+
+    func write() throws(ChannelError) {
         var text = Bytes(decimal: getpid())
         text.append("\n")
         guard ftruncate(descriptor, 0) == 0,
-            text.array.withUnsafeBytes({ write(descriptor, $0.baseAddress, $0.count) }) == text.count
+            text.array.withUnsafeBytes({ CLibc.write(descriptor, $0.baseAddress, $0.count) }) == text.count
         else { throw ChannelError(.failed, "cannot write \(path): \(errorText(errno))") }
     }
 

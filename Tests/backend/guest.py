@@ -6,7 +6,6 @@ channels. To xenstored it speaks as domain 0, which may write what the guest may
 import ctypes
 import os
 import select
-import struct
 import time
 from ctypes import POINTER, byref, c_bool, c_char_p, c_int, c_uint, c_uint32, c_void_p
 
@@ -306,7 +305,3 @@ class Frontend:
         self.let_go()
         if self.owns_kernel:
             self.kernel.close()
-
-
-def indices(page):
-    return struct.unpack_from("=4I", page, IN_CONS)

@@ -182,3 +182,16 @@ def test_nine_channels_of_one_guest(daemon, channels, place):
             assert peer.receive(7) == b"again %d" % n
     for peer in peers:
         peer.close()
+
+
+def test_destroy_takes_nothing_else_away(store, channels, place):
+    """Also when the backend's directory, or the guest's, has vanished before."""
+    primary = "/local/domain/0/backend/console/1/0/frontend"
+    channel = channels.add(Connection.PATH, place / "file")
+    assert store.remove(channel.backend)
+    channels.destroy(channel)
+    assert store.read(primary) == "/local/domain/1/console"
+    gone, other = channels.add(Connection.NONE), channels.add(Connection.NONE)
+    assert store.remove(gone.frontend)
+    channels.destroy(gone)
+    assert store.read(f"{other.frontend}/state") == "1" and other.state == 2

@@ -4,7 +4,9 @@
  * as xenchanneld does for a guest without a driver.  For tests of the
  * toolstack's side, where domains other than 0 serve too.
  *
- *   backend DOMID... -- COMMAND...      inside Tests/host/run
+ *   backend [--refuse NAME] DOMID... -- COMMAND...      inside Tests/host/run
+ *
+ * A new device with the name NAME is answered with an error instead.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +19,25 @@
 
 #include <xenstore.h>
 
+/* The name of the channels to be refused, and what is said of them. */
+static const char *refused;
+static const char refusal[] = "not with me";
+
+static void answer_new(struct xs_handle *store, xs_transaction_t t, const char *directory, const char *state_path)
+{
+    char path[300], *name, *error;
+
+    snprintf(path, sizeof path, "%s/name", directory);
+    name = xs_read(store, t, path, NULL);
+    snprintf(path, sizeof path, "%s/error", directory);
+    error = xs_read(store, t, path, NULL);
+    if (!refused || !name || strcmp(name, refused))
+        xs_write(store, t, state_path, "2", 1);
+    else if (!error)
+        xs_write(store, t, path, refusal, sizeof refusal - 1);
+    free(name), free(error);
+}
+
 /* Answers one device, in a transaction: it may be removed at any moment. */
 static void answer(struct xs_handle *store, const char *directory)
 {
@@ -28,7 +49,7 @@ static void answer(struct xs_handle *store, const char *directory)
         char *state = xs_read(store, t, path, NULL);
 
         if (state && !strcmp(state, "1"))
-            xs_write(store, t, path, "2", 1);
+            answer_new(store, t, directory, path);
         else if (state && !strcmp(state, "5"))
             xs_write(store, t, path, "6", 1);
         free(state);
@@ -74,10 +95,14 @@ int main(int argc, char **argv)
     pid_t backend, command;
     char began;
 
+    if (argc > 2 && !strcmp(argv[1], "--refuse")) {
+        refused = argv[2];
+        argv += 2, argc -= 2;
+    }
     while (dashes < argc && strcmp(argv[dashes], "--"))
         dashes++;
     if (dashes + 1 >= argc || pipe(ready)) {
-        fputs("usage: backend DOMID... -- COMMAND...\n", stderr);
+        fputs("usage: backend [--refuse NAME] DOMID... -- COMMAND...\n", stderr);
         return 2;
     }
     backend = fork();

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import xlchannel
-from conftest import NOBODY, ROOT
+from conftest import NOBODY, ROOT, store
 from xlchannel import Channel, Connection, ErrorCode, LogLevel
 
 
@@ -81,8 +81,7 @@ def test_no_such_channel(guest, log):
                  lambda: xlchannel.by_name(guest, "nobody"), lambda: xlchannel.by_name(guest, ""),
                  lambda: xlchannel.info(guest, Channel(devid=3)), lambda: xlchannel.info(guest, Channel("nobody")),
                  lambda: xlchannel.remove(guest, Channel(devid=3)), lambda: xlchannel.remove(guest, Channel("nobody")),
-                 lambda: xlchannel.destroy(guest, Channel(devid=3)),
-                 lambda: xlchannel.by_devid(NOBODY, 0), lambda: xlchannel.remove(NOBODY, Channel(devid=0))):
+                 lambda: xlchannel.destroy(guest, Channel(devid=3))):
         with pytest.raises(xlchannel.NotFoundError) as caught:
             call()
         assert isinstance(caught.value, LookupError)
@@ -96,13 +95,35 @@ def test_the_primary_console_is_no_channel(guest, log):
 
 
 def test_no_such_domain(guest, log):
-    with pytest.raises(xlchannel.DomainNotFoundError) as caught:
-        xlchannel.add(NOBODY, Channel("org.test", Connection.PTY))
-    assert (caught.value.code, caught.value.name) == (-21, "DOMAIN_NOTFOUND")
+    for call in (lambda: xlchannel.add(NOBODY, Channel("org.test", Connection.PTY)),
+                 lambda: xlchannel.by_devid(NOBODY, 0), lambda: xlchannel.by_name(NOBODY, "org.test"),
+                 lambda: xlchannel.info(NOBODY, Channel(devid=0)),
+                 lambda: xlchannel.remove(NOBODY, Channel(devid=0)), lambda: xlchannel.destroy(NOBODY, Channel("org.test"))):
+        with pytest.raises(xlchannel.DomainNotFoundError) as caught:
+            call()
+        assert (caught.value.code, caught.value.name) == (-21, "DOMAIN_NOTFOUND")
     for backend in {"backend_domid": NOBODY}, {"backend_domname": "nobody"}, {"backend_domname": str(NOBODY)}:
         with pytest.raises(xlchannel.DomainNotFoundError, match="backend domain"):
             xlchannel.add(guest, Channel("org.test", Connection.PTY, **backend))
     assert xlchannel.channels(NOBODY) == [], "as with libxl"
+
+
+def test_no_backend(guest, log):
+    """Nothing serves the other guest's channels."""
+    before = store()
+    with pytest.raises(xlchannel.NotReadyError, match="nothing serves channels in domain 2"):
+        xlchannel.add(guest, Channel("org.test", Connection.PTY, backend_domid=2))
+    assert store() == before
+
+
+def test_the_backend_refuses(guest, log, tmp_path):
+    """What it says is told, and nothing is left of the channel."""
+    before = store()
+    for connection in Connection.SOCKET, Connection.PATH:
+        with pytest.raises(xlchannel.ChannelError, match="the backend says: .*No such file or directory") as caught:
+            xlchannel.add(guest, Channel("org.test", connection, f"{tmp_path}/not/here"))
+        assert caught.value.name == "FAIL"
+        assert store() == before
 
 
 @pytest.mark.parametrize("domid", [-1, 2**32, 2**32 + 1])
@@ -239,7 +260,6 @@ except xlchannel.TimedOutError as error:
     assert result.stdout == "-9 TIMEDOUT\n", result.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="libxl_device_channel_list leaves the errno of its reconnecting, EPIPE")
 def test_an_empty_list_after_a_restart_of_xenstored():
     result = subprocess.run([ROOT / "Tests/host/run", sys.executable, "-c", f"""
 import subprocess, xlchannel
@@ -268,7 +288,7 @@ print("end")
     assert (result.returncode, result.stdout) == (0, "end\n"), result.stderr
 
 
-def test_nothing_leaks(guest, log):
+def test_nothing_leaks(guest, log, tmp_path):
     mallinfo = ctypes.CDLL(None).mallinfo2
 
     class Mallinfo(ctypes.Structure):
@@ -277,7 +297,7 @@ def test_nothing_leaks(guest, log):
 
     mallinfo.restype = Mallinfo
     name = "n" * 200
-    added = xlchannel.add(guest, Channel(name, Connection.SOCKET, "/" + "p" * 100))
+    added = xlchannel.add(guest, Channel(name, Connection.SOCKET, f"{tmp_path}/socket"))
     text = xlchannel.to_json(added)
     document = f'{{"channels": [{text}, {text}]}}'
 
@@ -293,7 +313,7 @@ def test_nothing_leaks(guest, log):
         xlchannel.from_json(xlchannel.to_json(added))
         xlchannel.config_channels(document)
         refused(xlchannel.config_channels, document[:-1])
-        xlchannel.destroy(guest, xlchannel.add(guest, Channel("m" * 200, Connection.PATH, "/" + "q" * 200)))
+        xlchannel.destroy(guest, xlchannel.add(guest, Channel("m" * 200, Connection.PATH, f"{tmp_path}/" + "q" * 200)))
         refused(xlchannel.add, guest, Channel("m" * 200, Connection.PATH, "relative" * 20))
         refused(xlchannel.add, guest, added)
         refused(xlchannel.by_name, guest, "o" * 200)

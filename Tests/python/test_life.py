@@ -1,28 +1,32 @@
 """The life of channels through the module: add, list, info, look up, JSON, remove."""
 import json
 import multiprocessing
+import re
 import threading
 
 import pytest
 import xlchannel
-from conftest import GUEST, store
+from conftest import GUEST, LOGS, store
 from xlchannel import Channel, Connection
 
-FOUR = [
-    Channel("org.test.pty", Connection.PTY),
-    Channel("org.test.socket", Connection.SOCKET, "/run/xlchannel-test/socket"),
-    Channel("org.test.path", Connection.PATH, "/run/xlchannel-test/log"),
-    Channel("org.test.none", Connection.NONE),
-]
+
+@pytest.fixture
+def four(tmp_path):
+    return [
+        Channel("org.test.pty", Connection.PTY),
+        Channel("org.test.socket", Connection.SOCKET, f"{tmp_path}/socket"),
+        Channel("org.test.path", Connection.PATH, f"{tmp_path}/log"),
+        Channel("org.test.none", Connection.NONE),
+    ]
 
 
-def test_the_whole_life(guest):
+def test_the_whole_life(guest, four):
     assert xlchannel.channels(guest) == []
     before = store()
 
-    added = [xlchannel.add(guest, channel) for channel in FOUR]
+    added = [xlchannel.add(guest, channel) for channel in four]
     assert [channel.devid for channel in added] == [0, 1, 2, 3]
-    for given, channel in zip(FOUR, added):
+    for given, channel in zip(four, added):
         assert given.devid == -1, "the argument is not changed"
         assert channel == Channel(given.name, given.connection, given.path, channel.devid)
     assert xlchannel.channels(guest) == added
@@ -31,10 +35,13 @@ def test_the_whole_life(guest):
     for channel in added:
         console = channel.devid + 1
         info = xlchannel.info(guest, channel)
+        # add returns when the channel is served: a terminal is there.
+        terminal = info.path
+        assert re.fullmatch(r"/dev/pts/\d+", terminal) if channel.connection == Connection.PTY else terminal is None
         assert info == xlchannel.ChannelInfo(
             backend=f"/local/domain/0/backend/console/{guest}/{console}", backend_id=0,
             frontend=f"/local/domain/{guest}/device/console/{console}", frontend_id=guest,
-            devid=channel.devid, state=1, evtch=-1, rref=-1, connection=channel.connection, path=None)
+            devid=channel.devid, state=1, evtch=-1, rref=-1, connection=channel.connection, path=terminal)
         assert xlchannel.info(guest, Channel(channel.name)) == info, "by its name"
         assert xlchannel.by_devid(guest, channel.devid) == channel
         assert xlchannel.by_name(guest, channel.name) == channel
@@ -44,7 +51,7 @@ def test_the_whole_life(guest):
     # In an order that makes holes; the others keep their devids.
     xlchannel.remove(guest, added[1])
     assert xlchannel.channels(guest) == [added[0], added[2], added[3]]
-    assert xlchannel.add(guest, FOUR[1]).devid == 1, "the lowest free one"
+    assert xlchannel.add(guest, four[1]).devid == 1, "the lowest free one"
     xlchannel.remove(guest, Channel(added[1].name))
     xlchannel.destroy(guest, Channel(devid=3))
     xlchannel.remove(guest, added[2])
@@ -53,8 +60,8 @@ def test_the_whole_life(guest):
     assert store() == before
 
 
-def test_nodes(guest):
-    added = [xlchannel.add(guest, channel) for channel in FOUR]
+def test_nodes(guest, four):
+    added = [xlchannel.add(guest, channel) for channel in four]
     nodes = store()
     for channel in added:
         console = channel.devid + 1
@@ -63,6 +70,7 @@ def test_nodes(guest):
         assert f'{front} = ""   (n{guest},r0)' in nodes
         assert f'{front}/name = "{channel.name}"   (n0,r{guest})' in nodes
         assert f'{front}/state = "1"   (n{guest},r0)' in nodes
+        assert f'{back}/state = "2"   (n0,r{guest})' in nodes, "served, and waiting for the guest"
         assert f'{back}/connection = "{channel.connection}"   (n0,r{guest})' in nodes
         if channel.path:
             assert f'{back}/path = "{channel.path}"   (n0,r{guest})' in nodes
@@ -106,7 +114,7 @@ def test_backend_by_name(guest, backend):
 
 @pytest.mark.parametrize("backend", [{"backend_domid": 2}, {"backend_domname": "guest2"},
                                      {"backend_domname": "2", "backend_domid": 77}], ids=str)
-def test_driver_domain(guest, backend):
+def test_driver_domain(guest, driver_domain, backend):
     added = xlchannel.add(guest, Channel("org.test", Connection.PTY, **backend))
     assert added.backend_domid == 2
     assert xlchannel.by_name(guest, "org.test").backend_domid == 2
@@ -118,7 +126,7 @@ def test_driver_domain(guest, backend):
     "a", "n" * 256, "ünïcödé", "with blanks", 'quote " and \\ backslash', "../..", "%s%n", b"\xff\xfe not UTF-8",
     "escaped \udcff", "{}", " ", "a/b"], ids=ascii)
 def test_names(guest, name):
-    channel = Channel(name, Connection.PATH, "/tmp/x")
+    channel = Channel(name, Connection.PATH, f"{LOGS}/names")
     added = xlchannel.add(guest, channel)
     assert added.name == (name if isinstance(name, str) else name.decode("utf-8", "surrogateescape"))
     assert xlchannel.channels(guest) == [added]
@@ -131,7 +139,7 @@ def test_json_text():
     assert json.loads(xlchannel.to_json(channel)) == {
         "backend_domid": 3, "backend_domname": "driver", "devid": 4, "name": "org.test",
         "connection.socket": {"path": "/tmp/s"}}
-    assert json.loads(xlchannel.to_json(Channel())) == {"connection.unknown": {}}
+    assert json.loads(xlchannel.to_json(Channel())) == {"name": "", "connection.unknown": {}}
     assert xlchannel.to_json(Channel("ä", Connection.NONE)) == (
         '{\n    "name": "ä",\n    "connection.none": {\n\n    }\n}\n')
     assert xlchannel.from_json("{}") == Channel()

@@ -1,10 +1,10 @@
 """What holds for any channel and any text."""
 import json
-import math
+import os
 
 import pytest
 import xlchannel
-from conftest import store
+from conftest import LOGS, SOCKETS, store
 from hypothesis import HealthCheck, given, settings, strategies as st
 from xlchannel import Channel, Connection
 
@@ -15,7 +15,9 @@ texts = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["
 # What a channel to be added may be named: not always UTF-8.
 printable = st.sampled_from([byte for byte in range(256) if byte >= 0x20 and byte != 0x7f])
 names = st.lists(printable, min_size=1, max_size=256).map(bytes)
-paths = st.lists(printable, max_size=106).map(lambda rest: b"/" + bytes(rest))
+# Odd names of files, which the daemon really makes: in directories for nothing else.
+files = st.lists(printable.filter(lambda byte: byte != ord("/")), min_size=1, max_size=60).map(bytes).filter(
+    lambda name: name not in (b".", b".."))
 
 
 @st.composite
@@ -29,7 +31,9 @@ def any_channels(draw):
 @st.composite
 def valid_channels(draw, devids=st.just(-1)):
     connection = draw(st.sampled_from([value for value in Connection if value != Connection.UNKNOWN]))
-    return Channel(draw(names), connection, draw(paths) if connection.has_path else None, devid=draw(devids))
+    directory = SOCKETS if connection == Connection.SOCKET else LOGS
+    path = os.fsencode(directory) + b"/" + draw(files) if connection.has_path else None
+    return Channel(draw(names), connection, path, devid=draw(devids))
 
 
 @pytest.fixture
@@ -49,14 +53,12 @@ quietly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], 
 def test_json_round_trip(channel):
     text = xlchannel.to_json(channel)
     result = xlchannel.from_json(text)
-    # JSON leaves the empty text out, which then is none.
-    assert result == Channel(channel.name, channel.connection, channel.path or None, channel.devid,
-                             channel.backend_domid, channel.backend_domname or None)
+    assert result == channel
     assert xlchannel.to_json(result) == text
     document = json.loads(text)
     assert document.get("name", "") == channel.name
     assert document.get("devid", -1) == channel.devid
-    assert document[f"connection.{channel.connection}"] == ({"path": channel.path} if channel.path else {})
+    assert document[f"connection.{channel.connection}"] == ({} if channel.path is None else {"path": channel.path})
 
 
 def channel_or_error(text):
@@ -91,7 +93,8 @@ def test_any_document(quiet, document, ascii):
     if not isinstance(document, dict):
         return
     devid = document.get("devid", -1)
-    if channel and type(devid) is int:
+    # libxl takes what exceeds 64 bits for a number of another kind, and so for absent.
+    if channel and type(devid) is int and -2**63 <= devid < 2**63:
         assert channel.devid == devid
 
 
@@ -113,7 +116,7 @@ def test_deep_and_long(quiet, opening):
 
 
 @on_host
-@given(st.lists(valid_channels(), max_size=12, unique_by=lambda channel: channel.name))
+@given(st.lists(valid_channels(), max_size=12, unique_by=(lambda channel: channel.name, lambda channel: channel.path or channel.name)))
 def test_list_is_what_was_added(guest, channels):
     before = store()
     added = [xlchannel.add(guest, channel) for channel in channels]
@@ -136,6 +139,8 @@ def test_any_sequence_against_a_model(guest, quiet, steps):
     model = {}
     try:
         for adding, channel in steps:
+            if channel.path and channel.path in [other.path for other in model.values()]:
+                continue                               # the daemon's to judge
             if adding:
                 devid = next(n for n in range(20) if n not in model) if channel.devid == -1 else channel.devid
                 free = devid not in model and channel.name not in [other.name for other in model.values()]

@@ -1,0 +1,127 @@
+"""kill -9 at any moment costs no byte, and no channel."""
+import os
+import threading
+import time
+
+from conftest import IS_LONG
+from guest import CONNECTED, wait_until
+from peer import SocketPeer, TerminalPeer
+from xlchannel import Connection
+
+KILLS = 200 if IS_LONG else 30
+
+
+def test_kill_under_traffic(daemon, channels, place, rng):
+    kinds = [Connection.PATH, Connection.SOCKET, Connection.PTY, Connection.NONE]
+    served = [channels.add(kind, place / str(kind) if kind.has_path else None) for kind in kinds]
+    guests = [channel.guest().connect() for channel in served]
+    sent = [bytearray() for _ in kinds]
+    ends = threading.Event()
+    failures = []
+
+    def traffic(guest, sent):
+        """Writes without end, mostly as much as fits, now and then little."""
+        try:
+            while not ends.is_set():
+                data = rng.randbytes(rng.choice([1, 10, 300, 2048]))
+                count = guest.ring.put(data)
+                sent += data[:count]
+                if count < len(data):
+                    guest.kernel.wait(0.02)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=traffic, args=pair) for pair in zip(guests, sent)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(KILLS):
+            time.sleep(rng.random() * 0.03)
+            daemon.restart()
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    for guest in guests:
+        guest.drain()
+    assert len(sent[0]) > KILLS * 2048
+    assert (place / "path").read_bytes() == sent[0]
+    print(f"{len(sent[0])} bytes, {KILLS} kills")
+
+    for channel, guest in zip(served, guests):
+        assert channel.state == CONNECTED and channel.error is None
+    check_two_way(guests[1], SocketPeer(served[1]))
+    check_two_way(guests[2], TerminalPeer(served[2]))
+
+
+def check_two_way(guest, peer):
+    peer.send(b"after")
+    assert guest.read(5) == b"after"
+    guest.write(b"and back")
+    assert peer.receive(8) == b"and back"
+    peer.close()
+
+
+def test_kill_with_clients(daemon, channels, place):
+    """A client of the socket sees its end, and comes again; the terminal is a new one, and published."""
+    socket_channel = channels.add(Connection.SOCKET, place / "socket")
+    terminal_channel = channels.add(Connection.PTY)
+    guests = [channel.guest().connect() for channel in (socket_channel, terminal_channel)]
+    clients = [SocketPeer(socket_channel), TerminalPeer(terminal_channel)]
+    for guest, client in zip(guests, clients):
+        client.send(b"before")
+        assert guest.read(6) == b"before"
+    daemon.kill()
+    guests[0].write(b"meanwhile")
+    guests[1].write(b"meanwhile")
+    assert os.read(clients[0].fd, 1) == b""
+    # The open terminal keeps its number, so that the new one has another.
+    old = terminal_channel.tty
+    daemon.start()
+    wait_until(lambda: terminal_channel.tty != old)
+    for guest in guests:
+        guest.drain()
+    check_two_way(guests[0], SocketPeer(socket_channel))
+    check_two_way(guests[1], TerminalPeer(terminal_channel))
+    for client in clients:
+        client.close()
+
+
+def test_guest_that_came_and_went_meanwhile(daemon, channels, place):
+    """While no daemon is there, a channel's guest goes, another one's begins anew, a third one's channel is deleted."""
+    gone, anew, deleted = [channels.add(Connection.PATH, place / name) for name in ("gone", "anew", "deleted")]
+    guests = [channel.guest().connect() for channel in (gone, anew, deleted)]
+    daemon.kill()
+    guests[0].ring.put(b"never read")
+    guests[0].set_state(6)
+    guests[0].let_go()
+    guests[1].let_go()
+    guests[1].offer()
+    guests[1].ring.put(b"new ring")
+    channels.destroy(deleted)
+    daemon.start()
+    guests[0].connect().write(b"back")
+    guests[1].wait_for_backend(CONNECTED)
+    for guest in guests[:2]:
+        guest.drain()
+    assert (place / "gone").read_bytes() == b"back"
+    wait_until(lambda: (place / "anew").read_bytes() == b"new ring")
+    assert len(daemon.status()["channels"]) == 2
+
+
+def test_restart_in_order(daemon, channels, place, rng):
+    """SIGTERM under traffic, and a new daemon: the same guests go on with the same rings."""
+    channel = channels.add(Connection.PATH, place / "file")
+    guest = channel.guest().connect()
+    data = rng.randbytes(1 << 20)
+    thread = threading.Thread(target=guest.write, args=[data])
+    thread.start()
+    for _ in range(10):
+        time.sleep(0.01)
+        assert daemon.stop() == 0
+        assert not daemon.is_announced
+        daemon.start()
+    thread.join()
+    guest.drain()
+    assert (place / "file").read_bytes() == data

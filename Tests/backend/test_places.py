@@ -1,0 +1,263 @@
+"""Places where a channel cannot be: a clear error, nothing lost, nothing left."""
+import contextlib
+import os
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+
+import xlchannel
+from conftest import Channels, everything
+from guest import OUT_SIZE, wait_until
+from peer import PEERS, SocketPeer
+from xlchannel import Connection
+
+PATH, SOCKET, PTY = Connection.PATH, Connection.SOCKET, Connection.PTY
+
+
+@contextlib.contextmanager
+def mounted(directory, options):
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", directory], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def refused(channels, connection, path, words):
+    before = everything()
+    with pytest.raises(xlchannel.ChannelError) as caught:
+        channels.add(connection, path)
+    assert words in str(caught.value) and str(path) in str(caught.value)
+    assert everything() == before
+
+
+def make_file(path):
+    path.write_text("somebody's")
+
+
+def make_link(path):
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def make_device(path):
+    os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+
+
+PLACES = {
+    "directory": (lambda path: path.mkdir(), "not a regular file"),
+    "link": (make_link, "it is a symbolic link"),
+    "device": (make_device, "not a regular file"),
+    "fifo": (os.mkfifo, "not a regular file"),
+    "file": (make_file, None),
+}
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_something_is_there(daemon, channels, place, what):
+    make, words = PLACES[what]
+    path = place / "there"
+    make(path)
+    before = path.lstat()
+    refused(channels, SOCKET, path, "a file that is no socket is there")
+    if words:
+        refused(channels, PATH, path, words)
+    else:
+        channel = channels.add(PATH, path)
+        guest = channel.guest().connect()
+        guest.write(b" log")
+        guest.drain()
+        assert path.read_text() == "somebody's log"
+        channels.destroy(channel)
+    after = path.lstat()
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+    assert not (place / "elsewhere").exists()
+    wait_until(lambda: daemon.status() == {"channels": []})
+
+
+def test_fifo_with_a_reader(channels, place):
+    os.mkfifo(place / "fifo")
+    reader = os.open(place / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    refused(channels, PATH, place / "fifo", "not a regular file")
+    os.close(reader)
+
+
+@pytest.mark.parametrize("connection", [PATH, SOCKET], ids=str)
+def test_no_directory(channels, place, connection):
+    refused(channels, connection, place / "missing" / "file", "No such file or directory")
+    make_file(place / "file")
+    refused(channels, connection, place / "file" / "below", "Not a directory")
+
+
+@pytest.mark.parametrize("connection", [PATH, SOCKET], ids=str)
+def test_read_only(channels, place, connection):
+    with mounted(place / "ro", "ro") as directory:
+        refused(channels, connection, directory / "file", "Read-only file system")
+
+
+def test_listener_of_another_program(channels, place):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(place / "socket"))
+        other.listen()
+        refused(channels, SOCKET, place / "socket", "another program listens there")
+        # It is still theirs.
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(place / "socket"))
+    # Now it is stale, and replaced.
+    channel = channels.add(SOCKET, place / "socket")
+    assert (place / "socket").stat().st_mode & 0o777 == 0o700
+    SocketPeer(channel).close()
+
+
+def test_two_channels_at_one_socket(channels, place):
+    first = channels.add(SOCKET, place / "socket")
+    refused(channels, SOCKET, place / "socket", "another program listens there")
+    guest = first.guest().connect()
+    client = SocketPeer(first)
+    client.send(b"mine")
+    assert guest.read(4) == b"mine"
+    client.close()
+
+
+def test_socket_replaced_by_somebody(channels, place):
+    """What lies at the path at the end is taken away only if it is ours."""
+    channel = channels.add(SOCKET, place / "socket")
+    (place / "socket").unlink()
+    make_file(place / "socket")
+    channels.remove(channel)
+    assert (place / "socket").read_text() == "somebody's"
+
+
+def test_long_path(channels, place):
+    longest = place / ("x" * (107 - len(str(place)) - 1))
+    channel = channels.add(SOCKET, longest)
+    SocketPeer(channel).close()
+    with pytest.raises(xlchannel.InvalidError):
+        channels.add(SOCKET, str(longest) + "x")
+    assert os.listdir(place).count(longest.name) == 1
+
+
+def test_long_path_told_by_the_daemon(store, daemon, channels, place):
+    """Nodes that another toolstack wrote."""
+    backend, frontend = "/local/domain/0/backend/console/1/5", "/local/domain/1/device/console/5"
+    store.write_all({f"{frontend}/type": "xenchanneld", f"{frontend}/state": 1, f"{frontend}/backend": backend,
+                     f"{backend}/frontend": frontend, f"{backend}/online": 1, f"{backend}/state": 1,
+                     f"{backend}/name": "long", f"{backend}/connection": "socket", f"{backend}/path": "/tmp/" + 103 * "x"})
+    assert "too long for a socket" in wait_until(lambda: store.read(f"{backend}/error"))
+    store.remove(backend)
+    store.remove("/local/domain/1/device/console")
+    wait_until(lambda: daemon.status() == {"channels": []})
+
+
+def test_file_system_gets_full(daemon, channels, place, rng):
+    """The guest stops; when there is space again, it goes on, and nothing is missing."""
+    with mounted(place / "small", "size=128k") as directory:
+        channel = channels.add(PATH, directory / "file")
+        guest = channel.guest().connect()
+        data = rng.randbytes(300 << 10)
+        thread = threading.Thread(target=guest.write, args=[data, 30])
+        thread.start()
+        wait_until(lambda: "No space left on device" in daemon.log())
+        wait_until(lambda: guest.ring.pending == OUT_SIZE)
+        ticks = daemon.cpu_ticks()
+        time.sleep(1.5)
+        assert daemon.cpu_ticks() - ticks <= 2
+        assert guest.ring.pending == OUT_SIZE
+        # Neither does a kill lose any of it.
+        daemon.restart()
+        subprocess.run(["mount", "-o", "remount,size=1m", directory], check=True)
+        thread.join()
+        guest.drain()
+        assert (directory / "file").read_bytes() == data
+        channels.destroy(channel)
+        wait_until(lambda: daemon.status() == {"channels": []})
+
+
+def test_no_space_for_a_socket(channels, place):
+    with mounted(place / "small", "nr_inodes=1") as directory:
+        for connection in PATH, SOCKET:
+            refused(channels, connection, directory / "file", "No space left on device")
+
+
+def test_place_that_becomes_good(daemon, channels, place):
+    """A channel that is there already is tried again each second, and the error goes when it works."""
+    directory = place / "directory"
+    directory.mkdir()
+    served = [channels.add(PATH, directory / "file"), channels.add(SOCKET, directory / "socket")]
+    guests = [channel.guest().connect() for channel in served]
+    daemon.kill()
+    directory.rename(place / "away")
+    guests[0].write(b"meanwhile")
+    daemon.start()
+    for channel in served:
+        wait_until(lambda: channel.error)
+        assert "No such file or directory" in channel.error
+    # Waiting is not work, nor is it much to log.
+    ticks = daemon.cpu_ticks()
+    time.sleep(1.5)
+    assert daemon.cpu_ticks() - ticks <= 3
+    assert daemon.log().count("No such file or directory") <= 8
+    (place / "away").rename(directory)
+    for channel in served:
+        wait_until(lambda: channel.error is None)
+    guests[0].drain()
+    assert (directory / "file").read_bytes() == b"meanwhile"
+    client = SocketPeer(served[1])
+    client.send(b"here")
+    assert guests[1].read(4) == b"here"
+    client.close()
+
+
+def test_unknown_connection(store, daemon):
+    backend, frontend = "/local/domain/0/backend/console/1/5", "/local/domain/1/device/console/5"
+    store.write_all({f"{frontend}/type": "xenchanneld", f"{frontend}/state": 1,
+                     f"{backend}/frontend": frontend, f"{backend}/online": 1, f"{backend}/state": 1,
+                     f"{backend}/name": "odd", f"{backend}/connection": "carrier pigeon"})
+    assert "carrier pigeon" in wait_until(lambda: store.read(f"{backend}/error"))
+    store.remove(backend)
+    store.remove("/local/domain/1/device/console")
+
+
+def test_descriptor_limit(store, start_daemon, place):
+    daemon, channels = start_daemon(descriptors=40), Channels(store)
+    first = channels.add(SOCKET, place / "first")
+    guest = first.guest().connect()
+    served = []
+    while len(served) < 50:
+        connection = [PTY, PATH, SOCKET][len(served) % 3]
+        try:
+            served.append(channels.add(connection, place / str(len(served)) if connection.has_path else None))
+        except xlchannel.ChannelError as error:
+            assert "Too many open files" in str(error)
+            break
+    assert 10 < len(served) < 50
+    # Every connection is told so, and nothing stays of the attempts.
+    names = set(os.listdir(place))
+    descriptors = daemon.open_descriptors()
+    for connection in PTY, PATH, SOCKET:
+        with pytest.raises(xlchannel.ChannelError, match="Too many open files"):
+            channels.add(connection, place / "more" if connection.has_path else None)
+    assert set(os.listdir(place)) == names
+    assert daemon.open_descriptors() == descriptors
+    # A client must wait, which is no work; monitoring goes on.
+    client = SocketPeer(first)
+    client.send(b"patient")
+    ticks = daemon.cpu_ticks()
+    time.sleep(1.2)
+    assert daemon.cpu_ticks() - ticks <= 2
+    assert len(daemon.status()["channels"]) == len(served) + 1
+    assert guest.read_available() == b""
+    # With a descriptor free again all is well.
+    for channel in served[:4]:
+        channels.destroy(channel)
+    assert guest.read(7) == b"patient"
+    client.close()
+    again = channels.add(PTY)
+    PEERS[PTY](again).close()
+    channels.destroy_all()
+    wait_until(lambda: daemon.status() == {"channels": []})
+    assert daemon.stop() == 0

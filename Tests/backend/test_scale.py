@@ -1,0 +1,84 @@
+"""A thousand channels on one daemon."""
+import ctypes
+import statistics
+import time
+
+import pytest
+
+from guest import CONNECTED, INITIALISED, Kernel, wait_until
+from peer import PEERS
+
+COUNT = 1000
+GUESTS = range(101, 151)
+
+
+@pytest.fixture
+def many_guests(store):
+    """Guests that xenstored does not know, since it is quadratic in those that it knows."""
+    for domid in GUESTS:
+        assert Kernel.lib.xenhost_domain_create(domid, ctypes.byref(ctypes.c_uint32())) > 0
+        store.write(f"/local/domain/{domid}/name", f"guest{domid}")
+    yield
+    for domid in GUESTS:
+        for path in f"/local/domain/{domid}", f"/libxl/{domid}", f"/local/domain/0/backend/console/{domid}":
+            store.remove(path)
+        assert Kernel.lib.xenhost_domain_destroy(domid) == 0
+
+
+def test_thousand_channels(many_guests, store, daemon, channels, place):
+    kinds = list(PEERS)
+    served, times = [], []
+    for n in range(COUNT):
+        kind = kinds[n % 4]
+        begin = time.monotonic()
+        served.append(channels.add(kind, place / str(n) if kind.has_path else None, domid=GUESTS[n // 4 % len(GUESTS)]))
+        times.append(time.monotonic() - begin)
+    first, last = (statistics.median(part) for part in (times[:50], times[-50:]))
+    print(f"add: {first * 1000:.1f} ms, the last {last * 1000:.1f} ms; total {sum(times):.1f} s")
+
+    kernels = {domid: Kernel(domid) for domid in GUESTS}
+    guests = [channel.guest(kernels[channel.domid]) for channel in served]
+    for guest in guests:
+        guest.offer(INITIALISED)
+    for guest in guests:
+        guest.wait_for_backend(CONNECTED)
+        guest.set_state(CONNECTED)
+
+    for n in range(0, COUNT, 41):
+        peer = PEERS[kinds[n % 4]](served[n])
+        if hasattr(peer, "send"):
+            peer.send(b"%d" % n)
+            assert guests[n].read(len(str(n))) == b"%d" % n
+        guests[n].write(b"from %d" % n)
+        if hasattr(peer, "receive"):
+            assert peer.receive(5 + len(str(n))) == b"from %d" % n
+        guests[n].drain()
+        peer.close()
+
+    assert len(daemon.status()["channels"]) == COUNT
+    wait_until(lambda: not any(c["client"] for c in daemon.status()["channels"]))
+    ticks = daemon.cpu_ticks()
+    time.sleep(2)
+    idle = daemon.cpu_ticks() - ticks
+    memory = daemon.memory()
+    print(f"memory {memory / 1e6:.2f} MB, idle for 2 s: {idle} ticks")
+    assert memory <= 12 << 20
+    assert idle == 0
+    assert last <= 2 * first
+
+    begin = time.monotonic()
+    assert daemon.stop() == 0
+    print(f"ended in {time.monotonic() - begin:.2f} s")
+    assert not [path for path in place.iterdir() if path.is_socket()]
+    # The next one takes all of them up.
+    begin = time.monotonic()
+    daemon.start()
+    wait_until(lambda: [c["state"] for c in daemon.status()["channels"]] == [CONNECTED] * COUNT)
+    print(f"taken up in {time.monotonic() - begin:.2f} s")
+    begin = time.monotonic()
+    channels.destroy_all()
+    wait_until(lambda: daemon.status() == {"channels": []})
+    print(f"destroyed in {time.monotonic() - begin:.2f} s")
+    assert daemon.open_descriptors() < 30
+    for kernel in kernels.values():
+        kernel.close()

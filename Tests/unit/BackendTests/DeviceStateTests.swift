@@ -1,0 +1,252 @@
+import Testing
+
+@testable import Backend
+
+private let ringA = RingLocation(reference: 8, port: 9)
+private let ringB = RingLocation(reference: 10, port: 11)
+
+/// Everything that xenstore may say of a device.
+private let observations: [Observation] = XenbusState.allCases.flatMap { guest in
+    XenbusState.allCases.flatMap { own in
+        [true, false].flatMap { online in
+            [nil, ringA, ringB].map { Observation(guest: guest, own: own, online: online, ring: $0) }
+        }
+    }
+}
+
+private let events: [DeviceEvent] =
+    observations.map { .observed($0) }
+    + [.sinkOpened, .sinkFailed, .retry, .ringMapped, .ringFailed, .ringBroken, .vanished]
+
+/// A device together with what its actions have made of the world.
+private struct Machine: Hashable {
+    var state = DeviceState()
+    var sinkIsOpen = false
+    var isMapped = false
+    /// What stands in xenstore as the backend's state, as far as the device was told.
+    var published: XenbusState?
+    /// The server owes an answer to `openSink`, or to `mapRing`.
+    var owesSink = false
+    var owesRing = false
+    var isForgotten = false
+
+    /// Whether the server could send this event now.
+    func expects(_ event: DeviceEvent) -> Bool {
+        switch event {
+        // An action is answered before anything else happens.
+        case .sinkOpened, .sinkFailed: owesSink
+        case .ringMapped, .ringFailed: owesRing
+        case .observed, .retry, .vanished: !owesSink && !owesRing
+        case .ringBroken: isMapped && !owesSink && !owesRing
+        }
+    }
+
+    /// Takes one event, and checks every action against the world.
+    mutating func step(_ event: DeviceEvent) -> [DeviceAction] {
+        switch event {
+        case .observed(let observation): published = observation.own
+        case .sinkOpened:
+            sinkIsOpen = true
+            owesSink = false
+        case .sinkFailed: owesSink = false
+        case .ringMapped:
+            isMapped = true
+            owesRing = false
+        case .ringFailed: owesRing = false
+        case .retry, .ringBroken, .vanished: break
+        }
+        let before = state
+        let actions = state.step(event)
+        for action in actions {
+            switch action {
+            case .openSink:
+                check(!sinkIsOpen && !owesSink, "opened twice")
+                owesSink = true
+            case .closeSink:
+                check(sinkIsOpen && !isMapped, "unmapping delivers what is left, so it comes first")
+                sinkIsOpen = false
+            case .mapRing(let location):
+                check(sinkIsOpen && !isMapped && !owesRing, "mapped twice, or without a sink")
+                check(state.seen?.guest.offersRing == true && state.seen?.ring == location, "not offered")
+                check(before.ring != location || before.seen?.guest.hasLetGo == true || state.phase == .waiting, "tried already")
+                owesRing = true
+            case .unmapRing:
+                check(isMapped, "unmapped twice")
+                isMapped = false
+            case .publish(let new):
+                check(new != published, "published unchanged")
+                published = new
+            case .retryLater: check(event == .sinkFailed, "nothing failed")
+            case .forget:
+                check(event == .vanished && !sinkIsOpen && !isMapped, "forgotten too early")
+                isForgotten = true
+            }
+        }
+        return actions
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(state.phase)
+        hasher.combine(state.seen?.guest)
+        hasher.combine(state.seen?.own)
+    }
+}
+
+/// As #expect, which takes too long for millions of checks.
+private func check(_ condition: Bool, _ what: @autoclosure () -> String) {
+    if !condition { Issue.record("\(what())") }
+}
+
+/// Every machine that any sequence of events leads to, with the events that can come next.
+private let reachable: [Machine] = {
+    var known: Set<Machine> = [Machine()]
+    var fresh = Array(known)
+    while let machine = fresh.popLast() {
+        for event in events where machine.expects(event) {
+            var next = machine
+            _ = next.step(event)
+            if !next.isForgotten, known.insert(next).inserted { fresh.append(next) }
+        }
+    }
+    return Array(known)
+}()
+
+@Suite struct DeviceStateTests {
+    /// The checks in `Machine.step` hold for every event in every reachable state; this makes them run.
+    @Test func everyStepFits() {
+        #expect(reachable.count > 1000)
+        for phase in DeviceState.Phase.allCases { #expect(reachable.contains { $0.state.phase == phase }) }
+    }
+
+    @Test func phaseTellsWhatIsOpen() {
+        for machine in reachable where !machine.owesRing && !machine.owesSink {
+            check(machine.isMapped == (machine.state.phase == .connected), "\(machine)")
+            let isOpen = machine.state.phase != .new && machine.state.phase != .closed
+            check(machine.sinkIsOpen == isOpen, "\(machine)")
+        }
+    }
+
+    @Test func vanishedAlwaysForgets() {
+        for machine in reachable where machine.expects(.vanished) {
+            var machine = machine
+            check(machine.step(.vanished).last == .forget, "\(machine)")
+        }
+    }
+
+    /// The same news again changes nothing: what the daemon writes comes back as an event.
+    @Test func repeatedNewsIsNoNews() {
+        for machine in reachable where machine.expects(.retry) && machine.state.seen != nil {
+            var machine = machine
+            var news = machine.state.seen!
+            news.own = machine.published!
+            _ = machine.step(.observed(news))
+            guard machine.expects(.retry) else { continue }
+            news.own = machine.published!
+            check(machine.step(.observed(news)) == [], "\(machine)")
+        }
+    }
+
+    /// From wherever: the toolstack does not want it and the guest has let go, so all is closed and 6 stands there.
+    @Test func unwantedAndLetGoEndsInClosed() {
+        for guest in XenbusState.allCases where guest.hasLetGo {
+            for own in XenbusState.allCases {
+                for machine in reachable where machine.expects(.vanished) {
+                    var machine = machine
+                    _ = machine.step(.observed(Observation(guest: guest, own: own, online: false, ring: ringA)))
+                    check(machine.state.phase == .closed && machine.published == .closed, "\(machine)")
+                    check(!machine.sinkIsOpen && !machine.isMapped, "\(machine)")
+                }
+            }
+        }
+    }
+
+    /// From wherever: it is wanted and the guest has let go, so the sink is open and 2 stands there.
+    @Test func wantedAndLetGoEndsInWaiting() {
+        for guest in XenbusState.allCases where guest.hasLetGo {
+            for machine in reachable where machine.expects(.vanished) {
+                var machine = machine
+                _ = machine.step(.observed(Observation(guest: guest, own: .initialising, online: true, ring: nil)))
+                if !machine.owesSink { _ = machine.step(.retry) }
+                if machine.owesSink { _ = machine.step(.sinkOpened) }
+                check(machine.state.phase == .waiting && machine.published == .initWait, "\(machine)")
+            }
+        }
+    }
+
+    /// From wherever: a guest that closes, and comes with a new ring, is connected.
+    @Test func guestCanAlwaysComeAgain() {
+        let new = RingLocation(reference: 100, port: 101)
+        for machine in reachable where machine.expects(.vanished) {
+            var machine = machine
+            func see(_ guest: XenbusState, _ ring: RingLocation?) {
+                _ = machine.step(.observed(Observation(guest: guest, own: machine.published ?? .initialising, online: true, ring: ring)))
+                if machine.owesSink { _ = machine.step(.sinkOpened) }
+                if machine.owesRing { _ = machine.step(.ringMapped) }
+            }
+            see(.closed, nil)
+            if machine.state.waitsForRetry {
+                _ = machine.step(.retry)
+                _ = machine.step(.sinkOpened)
+            }
+            see(.initialised, new)
+            check(machine.state.phase == .connected && machine.published == .connected, "\(machine)")
+            check(machine.state.ring == new, "\(machine)")
+            see(.connected, new)
+            check(machine.isMapped, "\(machine)")
+        }
+    }
+
+    /// A sink that fails is tried again only when it is time, whatever is observed.
+    @Test func failedSinkWaits() {
+        var machine = Machine()
+        let news = Observation(guest: .initialising, own: .initialising, online: true, ring: nil)
+        #expect(machine.step(.observed(news)) == [.openSink])
+        #expect(machine.step(.sinkFailed) == [.retryLater])
+        for _ in 0..<3 { #expect(machine.step(.observed(news)) == []) }
+        #expect(machine.step(.retry) == [.openSink])
+        #expect(machine.step(.sinkOpened) == [.publish(.initWait)])
+    }
+
+    @Test func wholeLife() {
+        var machine = Machine()
+        func see(_ guest: XenbusState, online: Bool = true, ring: RingLocation? = nil) -> [DeviceAction] {
+            machine.step(.observed(Observation(
+                guest: guest, own: machine.published ?? .initialising, online: online, ring: ring)))
+        }
+        #expect(see(.initialising) == [.openSink])
+        #expect(machine.step(.sinkOpened) == [.publish(.initWait)])
+        #expect(see(.initialised, ring: ringA) == [.mapRing(ringA)])
+        #expect(machine.step(.ringMapped) == [.publish(.connected)])
+        #expect(see(.connected, ring: ringA) == [])
+        #expect(see(.closing, ring: ringA) == [.unmapRing, .publish(.closing)])
+        #expect(see(.closed, ring: ringA) == [.publish(.initWait)])
+        #expect(see(.initialised, ring: ringA) == [.mapRing(ringA)])
+        #expect(machine.step(.ringMapped) == [.publish(.connected)])
+        // The driver began anew without closing.
+        #expect(see(.initialised, ring: ringB) == [.unmapRing, .mapRing(ringB)])
+        #expect(machine.step(.ringMapped) == [])
+        #expect(machine.step(.ringBroken) == [.unmapRing, .publish(.closing)])
+        #expect(see(.connected, ring: ringB) == [])
+        #expect(see(.closed, ring: ringB) == [.publish(.initWait)])
+        #expect(see(.connected, ring: ringB) == [.mapRing(ringB)])
+        #expect(machine.step(.ringFailed) == [])
+        #expect(see(.connected, online: false, ring: ringB) == [.closeSink, .publish(.closed)])
+        #expect(see(.connected, ring: ringA) == [.openSink])
+        #expect(machine.step(.vanished) == [.forget])
+    }
+
+    /// The toolstack's request to close stands until the guest reacts.
+    @Test func removeWaitsForTheGuest() {
+        var machine = Machine()
+        _ = machine.step(.observed(Observation(guest: .connected, own: .connected, online: true, ring: ringA)))
+        _ = machine.step(.sinkOpened)
+        #expect(machine.step(.ringMapped) == [])
+        #expect(machine.step(.observed(Observation(guest: .connected, own: .closing, online: false, ring: ringA))) == [])
+        #expect(
+            machine.step(.observed(Observation(guest: .closing, own: .closing, online: false, ring: ringA)))
+                == [.unmapRing])
+        #expect(
+            machine.step(.observed(Observation(guest: .closed, own: .closing, online: false, ring: ringA)))
+                == [.closeSink, .publish(.closed)])
+    }
+}
