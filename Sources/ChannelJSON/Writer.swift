@@ -77,12 +77,25 @@ public struct Writer {
 
 /// Writes one value into a new generator with libxl's options (beautified,
 /// 4 blanks) and returns the text, malloc'd, the caller's to free.
+@inline(__always)
 public func jsonText(_ write: (yajl_gen) -> yajl_gen_status) throws(ChannelError) -> CText {
+    let generator = try newGenerator()
+    return try finish(generator, write(generator))
+}
+
+@inline(never)
+public func newGenerator() throws(ChannelError) -> yajl_gen {
     guard let generator = libxl_yajl_gen_alloc(nil) else {
         throw ChannelError(.noMemory, "no memory for a JSON generator")
     }
+    return generator
+}
+
+/// The text in a generator, which is freed.
+@inline(never)
+public func finish(_ generator: yajl_gen, _ written: yajl_gen_status) throws(ChannelError) -> CText {
     defer { yajl_gen_free(generator) }
-    var status = write(generator)
+    var status = written
     var buffer: UnsafePointer<UInt8>?
     var length = 0
     if status == yajl_gen_status_ok { status = yajl_gen_get_buf(generator, &buffer, &length) }

@@ -34,14 +34,21 @@ extension ChannelError {
 }
 
 /// Runs an operation on a domain: 0, or the error's code after logging it.
+@inline(__always)
 func result(domid: UInt32? = nil, _ operation: () throws(ChannelError) -> Void) -> CInt {
     do throws(ChannelError) {
         try operation()
         return 0
     } catch {
-        log(XTL_ERROR, domid: domid, error.message)
-        return error.code
+        return failed(domid, error)
     }
+}
+
+/// Logs an error; its code.
+@inline(never)
+private func failed(_ domid: UInt32?, _ error: ChannelError) -> CInt {
+    log(XTL_ERROR, domid: domid, error.message)
+    return error.code
 }
 
 /// Runs an operation that libxl lets the caller have asynchronously.

@@ -4,23 +4,31 @@ import Channel
 import ChannelJSON
 
 /// A malloc'd JSON text, or NULL after logging why not.
+@inline(__always)
 func jsonTextOrLog(_ type: StaticString, _ write: (yajl_gen) -> yajl_gen_status) -> CText? {
     do throws(ChannelError) {
         return try jsonText(write)
     } catch {
-        log(XTL_ERROR, "\(type) to JSON: \(error.message)")
+        _ = refused(type, " to JSON: ", error)
         return nil
     }
 }
 
 /// The result of parsing one value of a type: 0, or after logging libxl's
 /// ERROR_FAIL (ERROR_NOMEM without memory).
+@inline(__always)
 func parsed(_ type: StaticString, _ parse: () throws(ChannelError) -> Void) -> CInt {
     do throws(ChannelError) {
         try parse()
         return 0
     } catch {
-        log(XTL_ERROR, "\(type) from JSON: \(error.message)")
-        return error.code
+        return refused(type, " from JSON: ", error)
     }
+}
+
+/// Logs why a conversion failed; its error code.
+@inline(never)
+private func refused(_ type: StaticString, _ conversion: StaticString, _ error: ChannelError) -> CInt {
+    log(XTL_ERROR, "\(type)\(conversion)\(error.message)")
+    return error.code
 }
