@@ -12,7 +12,7 @@ DESTDIR    ?=
 
 # What must be on the machine, by Debian's names.
 PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev \
-                 git libcurl4 libxml2 # for Swift itself
+                 git libcurl4 libncurses6 libsqlite3-0 libxml2 # for Swift itself
 TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat python3 \
                  $(if $(filter /usr/bin/python3,$(PYTHON)),python3-pytest python3-hypothesis)
 XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
@@ -27,20 +27,22 @@ LIBRARY := $(BUILD)/lib/$(SONAME)
 DAEMON  := $(BUILD)/sbin/xenchanneld
 SOURCES := Package.swift $(shell find Sources include -type f)
 
-.PHONY: all deps test-deps check check-xen demo install uninstall clean help swift
+.PHONY: all deps test-deps check check-xen demo install uninstall clean help
 
 all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) ## build what ships
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-swift:
-	$(if $(SWIFT),,$(error there is no 'swift' on the PATH: install Swift 6.3 (https://www.swift.org/install) and put it there))
+# In recipes, so that what is built can be installed by a root without Swift on its PATH.
+need_swift = $(if $(SWIFT),,$(error there is no 'swift' on the PATH: install Swift 6.3 (https://www.swift.org/install) and put it there))
 
-deps: swift ## install the missing Debian packages (as root), or name them
+deps: ## install the missing Debian packages (as root), or name them
+	$(need_swift)
 	@Tests/packages $(PACKAGES)
 
-test-deps: swift
+test-deps:
+	$(need_swift)
 	@Tests/packages $(PACKAGES) $(TEST_PACKAGES)
 
 check: test-deps ## run all tests, or some: make check PARTS="unit python"
@@ -82,11 +84,13 @@ $(BUILD)/lib/libxlchannel.so:
 	@mkdir -p $(@D)
 	ln -sf $(SONAME) $@
 
-$(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile | deps
+$(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile | $(OBJECTS)/libLibXLChannel.a
 	@mkdir -p $(@D)
 	sed 's/@XEN_VERSION@/$(shell pkg-config --modversion xenlight)/' $< > $@
 
-$(OBJECTS)/libLibXLChannel.a: $(SOURCES) | deps
+$(OBJECTS)/libLibXLChannel.a: $(SOURCES)
+	$(need_swift)
+	@Tests/packages $(PACKAGES)
 	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product LibXLChannel
 	@touch $@
 

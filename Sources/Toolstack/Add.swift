@@ -119,11 +119,14 @@ extension Toolstack {
         }
     }
 
+    /// Reads the names outside of the transaction: xenstored copies every node
+    /// that a transaction reads. The listing before them in the batch is inside;
+    /// a name comes and goes with an entry in it, and so makes a conflict.
     private func askNames(_ entries: [Bytes], of domid: UInt32, _ batch: inout Batch) {
         for entry in entries {
             let record = Console.records(of: domid) / entry
-            batch.read(record / "name")
-            batch.read(record / "xlchannel" / "name")
+            batch.readOutside(record / "name")
+            batch.readOutside(record / "xlchannel" / "name")
         }
     }
 }

@@ -33,11 +33,13 @@ extension Toolstack {
                 for tree in trees {
                     var top = tree.path[0]
                     var climbing = true
-                    for parent in tree.path.dropFirst() {
-                        // A listing too long for one message is not one entry.
+                    for (child, parent) in zip(tree.path, tree.path.dropFirst()) {
+                        // A listing too long for one message has other entries.
                         let children = climbing ? try? replies.children(index) : nil
                         index += 1
-                        if let children, children.count == 1 { top = parent } else { climbing = false }
+                        // It goes when there is nothing else in it. The child may be gone already.
+                        climbing = children?.allSatisfy { parent / $0 == child } ?? false
+                        if climbing { top = parent }
                     }
                     removals.remove(top)
                 }

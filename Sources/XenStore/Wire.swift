@@ -152,6 +152,11 @@ public struct Batch: Sendable {
         add(.read, path)
     }
 
+    /// Reads outside of the batch's transaction, after what stands before in it.
+    @discardableResult public mutating func readOutside(_ path: Bytes) -> Int {
+        add(.read, path, in: .none)
+    }
+
     @discardableResult public mutating func write(_ path: Bytes, _ value: Bytes) -> Int {
         add(.write, path, value.array)
     }
@@ -190,7 +195,9 @@ public struct Batch: Sendable {
         add(.transactionEnd, commit ? Bytes("T") : Bytes("F"))
     }
 
-    private mutating func add(_ operation: Operation, _ path: Bytes, _ rest: [UInt8] = []) -> Int {
+    private mutating func add(
+        _ operation: Operation, _ path: Bytes, _ rest: [UInt8] = [], in other: Transaction? = nil
+    ) -> Int {
         let index = starts.count
         let length = path.count + 1 + rest.count
         if length > Wire.payloadLimit || path.count >= Wire.pathLimit || path.array.contains(0) {
@@ -199,10 +206,9 @@ public struct Batch: Sendable {
         starts.append(bytes.count)
         operations.append(operation)
         if !operation.isHarmless { isHarmless = false }
-        bytes.reserveCapacity(bytes.count + Wire.headerSize + length)
         append(operation.rawValue)
         append(UInt32(truncatingIfNeeded: index))
-        append(transaction.id)
+        append((other ?? transaction).id)
         append(UInt32(truncatingIfNeeded: length))
         bytes.append(contentsOf: path.array)
         bytes.append(0)
