@@ -29,6 +29,11 @@ public final class Server {
     private var mayHaveEvents = false
     private var ownDomid: UInt32 = 0
 
+    /// The guests that have devices, and so are watched.
+    private var guests: [UInt32] = []
+    /// The slots of the devices, by place, and those without a device.
+    private var index = PlaceIndex()
+    private var freeSlots: [Int] = []
     /// The devices by slot; a slot is used again after its device is gone.
     private var devices: [Device?] = []
     /// The slots of the bound ports, by port; -1 for none.
@@ -40,11 +45,6 @@ public final class Server {
     private var isReady: [Bool] = []
     /// When the first retry is due.
     private var nextRetry: Int64?
-
-    private struct Place: Equatable {
-        var domid: UInt32
-        var number: UInt32
-    }
 
     /// Announces that channels of this domain's backend are served.
     private static var announcement: Bytes { "data/xenchanneld" }
@@ -89,9 +89,7 @@ public final class Server {
         ownDomid = UInt32(domid)
         batch = Batch()
         batch.watch(backends, token: Self.backendToken)
-        for slot in devices.indices {
-            if let device = devices[slot] { batch.watch(device.frontend / "state", token: Bytes(decimal: slot)) }
-        }
+        for domid in guests { batch.watch(frontends(of: domid), token: Bytes(decimal: domid)) }
         batch.write(Self.announcement, "1")
         try store.run(batch).check()
         self.store = store
@@ -145,12 +143,7 @@ public final class Server {
     }
 
     private func note(_ event: WatchEvent) {
-        if event.token != Self.backendToken {
-            if let slot = unsigned(event.token.array), slot < UInt64(devices.count), let device = devices[Int(slot)] {
-                note(Place(domid: device.domid, number: device.number))
-            }
-            return
-        }
+        if event.token != Self.backendToken { return noteFrontend(event) }
         let prefix = backends.array
         guard event.path.array.starts(with: prefix) else { return }
         let parts = event.path.array[prefix.count...].split(separator: UInt8(ascii: "/"))
@@ -160,6 +153,20 @@ public final class Server {
         if let number = unsigned(parts[1]), number >= 1, number <= UInt64(Int32.max) {
             note(Place(domid: UInt32(domid), number: UInt32(number)))
         }
+    }
+
+    /// A change below the frontends of a guest, whose domid is the token.
+    private func noteFrontend(_ event: WatchEvent) {
+        guard let domid = unsigned(event.token.array), domid <= UInt64(UInt32.max) else { return }
+        let prefix = frontends(of: UInt32(domid)).array
+        guard event.path.array.starts(with: prefix) else { return }
+        let parts = event.path.array[prefix.count...].split(separator: UInt8(ascii: "/"))
+        guard let first = parts.first else { return lookAtServed(of: UInt32(domid)) }
+        // Of the nodes in a frontend only these matter here.
+        if parts.count > 1, !Self.guestNodes.contains(Bytes(parts[1])) { return }
+        guard let number = unsigned(first), number >= 1, number <= UInt64(Int32.max) else { return }
+        let place = Place(domid: UInt32(domid), number: UInt32(number))
+        if slot(of: place) != nil { note(place) }
     }
 
     private func note(_ place: Place) {
@@ -185,10 +192,15 @@ public final class Server {
         for domid in children(backends) { lookAtAll(of: domid) }
     }
 
-    private func lookAtAll(of domid: UInt32) {
+    /// The devices that are there.
+    private func lookAtServed(of domid: UInt32) {
         for device in devices {
             if let device, device.domid == domid { note(Place(domid: domid, number: device.number)) }
         }
+    }
+
+    private func lookAtAll(of domid: UInt32) {
+        lookAtServed(of: domid)
         for number in children(backends / domid) where number >= 1 { note(Place(domid: domid, number: number)) }
     }
 
@@ -225,8 +237,12 @@ public final class Server {
         publish(writes)
     }
 
+    private func frontends(of domid: UInt32) -> Bytes {
+        Bytes("/local/domain") / domid / "device" / "console"
+    }
+
     private func frontend(of place: Place) -> Bytes {
-        Bytes("/local/domain") / place.domid / "device" / "console" / place.number
+        frontends(of: place.domid) / place.number
     }
 
     private func look(_ place: Place, _ values: [Bytes?], _ writes: inout Publications) {
@@ -281,10 +297,7 @@ public final class Server {
     }
 
     private func slot(of place: Place) -> Int? {
-        for slot in devices.indices {
-            if let device = devices[slot], device.domid == place.domid, device.number == place.number { return slot }
-        }
-        return nil
+        index.slot(of: place)
     }
 
     private func newDevice(_ place: Place, _ values: [Bytes?], _ writes: inout Publications) -> Int {
@@ -302,14 +315,19 @@ public final class Server {
             backend: backends / place.domid / place.number, name: values[3] ?? "", connection: connection, sink: sink)
         // A daemon that was killed may have left it.
         device.hasError = values[6] != nil
-        let slot = devices.firstIndex { $0 == nil } ?? devices.count
+        let slot = freeSlots.popLast() ?? devices.count
         if slot == devices.count {
             devices.append(device)
             isReady.append(false)
         } else {
             devices[slot] = device
         }
-        writes.watch(device.frontend / "state", token: Bytes(decimal: slot))
+        index.insert(place, slot: slot)
+        // One watch a guest: xenstored goes through all of them at every write.
+        if !guests.contains(place.domid) {
+            guests.append(place.domid)
+            writes.watch(frontends(of: place.domid), token: Bytes(decimal: place.domid))
+        }
         return slot
     }
 
@@ -328,8 +346,13 @@ public final class Server {
             case .publish(let state): writes.write(device.backend, "state", Bytes(decimal: state.rawValue))
             case .retryLater: retry(device)
             case .forget:
-                writes.unwatch(device.frontend / "state", token: Bytes(decimal: slot))
                 devices[slot] = nil
+                freeSlots.append(slot)
+                index.remove(Place(domid: device.domid, number: device.number))
+                if !index.hasDevice(of: device.domid) {
+                    guests.removeAll { $0 == device.domid }
+                    writes.unwatch(frontends(of: device.domid), token: Bytes(decimal: device.domid))
+                }
                 log(.info, "\(device.title): gone")
             }
         }
