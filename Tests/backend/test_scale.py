@@ -101,7 +101,8 @@ def test_thousand_channels(many_guests, store, daemon, channels, place):
     print(f"memory {memory / 1e6:.2f} MB, idle for 2 s: {idle} ticks")
     assert memory <= 12 << 20
     assert idle == 0
-    assert last <= max(2, slower) * first
+    # The figures are for people; this is for a cost that grows with the number of channels.
+    assert last <= 2 * max(2, slower) * first
 
     begin = time.monotonic()
     assert daemon.stop() == 0
