@@ -52,7 +52,9 @@ check-xen: all ## run the scenarios on a real, nested Xen, or some: make check-x
 	@Tests/packages $(XEN_PACKAGES)
 	rm -rf $(BUILD)/xen/overlay
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/xen/overlay PREFIX=/usr
-	Tests/xen/run $(SCENARIOS)
+	install -d $(BUILD)/xen/overlay/usr/lib/python3/dist-packages
+	cp -r python/xlchannel $(BUILD)/xen/overlay/usr/lib/python3/dist-packages/
+	Tests/xen/run --overlay $(BUILD)/xen/overlay $(SCENARIOS)
 
 demo: all test-deps ## show the main job, on a machine without Xen
 	@examples/demo
