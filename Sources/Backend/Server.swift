@@ -689,8 +689,3 @@ public final class Server {
         }
     }
 }
-
-/// Lets `switch` compare bytes with a literal.
-private func ~= (pattern: StaticString, value: Bytes) -> Bool {
-    value.isEqual(to: pattern)
-}

@@ -84,6 +84,11 @@ extension Bytes: Equatable {
     }
 }
 
+/// Lets `switch` compare bytes with a literal.
+public func ~= (pattern: StaticString, value: Bytes) -> Bool {
+    value.isEqual(to: pattern)
+}
+
 extension Bytes: ExpressibleByStringLiteral {
     public init(stringLiteral literal: StaticString) {
         self.init(literal)

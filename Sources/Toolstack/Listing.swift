@@ -109,11 +109,6 @@ enum ListedConsole {
     }
 }
 
-/// Lets `switch` compare bytes with a literal.
-private func ~= (pattern: StaticString, value: Bytes) -> Bool {
-    value.isEqual(to: pattern)
-}
-
 extension ChannelError {
     static func notFound(_ devid: Int32) -> ChannelError {
         ChannelError(.notFound, "there is no channel with devid \(devid)")

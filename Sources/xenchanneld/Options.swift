@@ -85,7 +85,3 @@ enum CommandLineOptions {
         self = .serve(options)
     }
 }
-
-private func ~= (pattern: StaticString, value: Bytes) -> Bool {
-    value.isEqual(to: pattern)
-}
