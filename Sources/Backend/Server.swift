@@ -14,7 +14,6 @@ public final class Server {
     }
 
     private let log: Log
-    private let options: Options
     private let poller: Poller
     private let terminals: TerminalWatch
     private let journal: Journal
@@ -52,7 +51,6 @@ public final class Server {
 
     public init(_ log: Log, _ options: Options) throws(ChannelError) {
         self.log = log
-        self.options = options
         poller = try Poller()
         terminals = try TerminalWatch()
         journal = try Journal(options.runDirectory / "xenchanneld.journal")

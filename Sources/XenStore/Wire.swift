@@ -226,7 +226,6 @@ public struct Batch: Sendable {
 public struct Message: Sendable, Equatable {
     public var type: UInt32
     public var requestID: UInt32
-    public var transactionID: UInt32
     public var payload: Range<Int>
 }
 
@@ -255,13 +254,10 @@ public struct Decoder: Sendable {
         let end = start + Int(length)
         guard bytes.count >= end else { return nil }
         let message = Message(
-            type: word(0), requestID: word(4), transactionID: word(8), payload: start..<end)
+            type: word(0), requestID: word(4), payload: start..<end)
         next = end
         return message
     }
-
-    /// Whether bytes wait that are not part of a whole message.
-    public var hasRest: Bool { next < bytes.count }
 
     /// Gives away the bytes, on which the messages' ranges rest, and keeps
     /// what belongs to the next message.
