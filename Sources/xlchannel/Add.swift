@@ -1,0 +1,64 @@
+import ArgumentParser
+import CXLChannel
+
+struct Add: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Adds a channel to a domain, running or not.",
+        discussion: """
+            Prints the channel's devid and where it is reached in the backend domain: its terminal, socket or file, \
+            "-" for none. It is served when the command returns.
+            """)
+
+    enum Connection: String, ExpressibleByArgument, CaseIterable {
+        case pty, socket, path, none
+
+        var hasPath: Bool { self == .socket || self == .path }
+    }
+
+    @OptionGroup var guest: Guest
+
+    @Argument(help: "The channel's name: 1 to 256 bytes, unique in its domain.")
+    var name: ByteString
+
+    @Argument(help: """
+        pty: a pseudo terminal; socket: a Unix socket that listens at PATH; path: what the guest writes is appended to \
+        the file PATH; none: it vanishes.
+        """)
+    var connection: Connection
+
+    @Argument(help: "The absolute path of the socket or file in the backend domain.", completion: .file())
+    var path: ByteString?
+
+    @Option(help: ArgumentHelp("The devid; the guest's console is one more. (default: the lowest free)", valueName: "n"))
+    var devid: Int32?
+
+    @Option(help: ArgumentHelp("The backend domain's name or number. (default: 0)", valueName: "domain"))
+    var backend: ByteString?
+
+    func validate() throws {
+        if connection.hasPath != (path != nil) {
+            throw ValidationError("\(connection) \(path == nil ? "needs a" : "takes no") PATH.")
+        }
+    }
+
+    func run() throws {
+        let place = try withDevice { (device) throws(Failure) in
+            var known = libxl_channel_connection(rawValue: 0)
+            try check(libxl_channel_connection_from_string(connection.rawValue, &known), "the connection \(connection)")
+            libxl_device_channel_init_connection(&device, known)
+            device.name = name.duplicated()
+            device.backend_domname = backend?.duplicated()
+            if let devid { device.devid = devid }
+            if let path { device.u.socket.path = path.duplicated() }
+
+            let domid = guest.domid
+            let title = "channel \(name.shown)" + (devid.map { ", devid \($0)" } ?? "")
+            try check(libxl_device_channel_add(nil, domid, &device, nil), domid: domid, "adding \(title)")
+            let devid = device.devid
+            // One that somebody removes right away has no terminal.
+            let terminal = connection == .pty ? try withInfo(of: &device, domid) { $0.terminal() } : nil
+            return "\(devid) \((path ?? terminal ?? nil)?.shown ?? "-")"
+        }
+        try show(place + "\n")
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import CXLChannel
+
+struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists the channels of a domain, or of all domains.",
+        discussion: """
+            The first line names the columns. PATH is where the channel is reached in its backend domain: its terminal, \
+            socket or file. STATE is the guest's end: "connected" when its driver has the channel, "initialising" \
+            before that.
+            """)
+
+    @Argument(help: "The domain's number; without it all domains are listed, with a column DOMID.")
+    var domid: UInt32?
+
+    @Flag(help: "Print a JSON array of the channels, as libxl writes them; for all domains with a \"domid\" each.")
+    var json = false
+
+    func run() throws {
+        try json ? showJSON() : showTable()
+    }
+
+    private func showTable() throws(Failure) {
+        var rows = [["DEVID", "NAME", "CONNECTION", "STATE", "PATH"]]
+        if domid == nil { rows[0].insert("DOMID", at: 0) }
+        try forEachChannel(of: domid) { (owner, channel) throws(Failure) in
+            let name = ByteString(channel.name), connection = channel.connectionWord(), path = channel.path()
+            let devid = channel.devid
+            // One that goes away meanwhile is left out.
+            let row = try withInfo(of: &channel, owner) { info in
+                let place = path ?? info.terminal()
+                return [String(devid), name?.shown ?? "-", connection, info.stateWord(), place?.shown ?? "-"]
+            }
+            if let row { rows.append(domid == nil ? [String(owner)] + row : row) }
+        }
+        try show(table(rows))
+    }
+
+    private func showJSON() throws(Failure) {
+        var objects: [JSON] = []
+        try forEachChannel(of: domid) { (owner, channel) throws(Failure) in
+            let object = try takenJSON(libxl_device_channel_to_json(nil, &channel), domid: owner)
+            objects.append(domid == nil ? object.with("domid", owner) : object)
+        }
+        try show(JSON.array(objects))
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import CXLChannel
+import Glibc
+
+struct Remove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Removes channels from a domain.",
+        discussion: """
+            Asks guest and backend to let go of each, and waits for them, up to 10 seconds. One that cannot be removed \
+            does not keep the others.
+            """)
+
+    @OptionGroup var guest: Guest
+
+    @Argument(help: "The channels' devids or names.")
+    var channel: [ByteString]
+
+    @OptionGroup var naming: Naming
+
+    @Flag(help: "Do not ask and do not wait; for a guest or a backend that does not answer.")
+    var force = false
+
+    func validate() throws {
+        _ = try channel.map(naming.choice)
+    }
+
+    func run() throws {
+        var failed = false
+        for choice in try channel.map(naming.choice) {
+            do throws(Failure) {
+                try remove(choice)
+            } catch {
+                complain(error.message)
+                failed = true
+            }
+        }
+        if failed { throw ExitCode(1) }
+    }
+
+    private func remove(_ choice: Choice) throws(Failure) {
+        let domid = guest.domid
+        try withDevice { (device) throws(Failure) in
+            switch choice {
+            case .devid(let devid): device.devid = devid
+            case .name(let name): device.name = name.duplicated()
+            }
+            let code =
+                force
+                ? libxl_device_channel_destroy(nil, domid, &device, nil)
+                : libxl_device_channel_remove(nil, domid, &device, nil)
+            try check(code, domid: domid, "removing \(choice.title)")
+        }
+    }
+}
