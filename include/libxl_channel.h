@@ -22,12 +22,21 @@
  *      ERROR_NOTFOUND          no such channel
  *      ERROR_DEVICE_EXISTS     the devid or the name is taken
  *      ERROR_NOT_READY         nothing in the backend domain would serve it
- *      ERROR_TIMEDOUT          xenstored, the backend or the guest is silent
+ *      ERROR_TIMEDOUT          xenstored, the backend, QEMU or the guest is
+ *                              silent; another program keeps one of libxl's locks
+ *      ERROR_QMP_GENERIC_ERROR, ERROR_QMP_COMMAND_NOT_FOUND,
+ *      ERROR_QMP_DEVICE_NOT_ACTIVE, ERROR_QMP_DEVICE_NOT_FOUND,
+ *      ERROR_UNKNOWN_QMP_ERROR QEMU refuses, by its class of errors
+ *      ERROR_PROTOCOL_ERROR_QMP  QEMU's monitor sends what is no QMP
  *      ERROR_NOMEM             out of memory
  *      ERROR_FAIL              anything else; the log tells
  *    A call that fails leaves nothing behind, and logs domid, devid, name and
  *    cause (see libxl_channel_set_logger).
  *  - Every pointer inside a struct is malloc'd and belongs to the struct.
+ *  - The environment may name other places for xenstored's socket
+ *    (XENSTORED_PATH, XENSTORED_RUNDIR), for QEMU's monitors (XEN_RUN_DIR,
+ *    /var/run/xen) and for what libxl keeps of domains (XEN_LIB_DIR,
+ *    /var/lib/xen).
  *  - devid: channel devid d is PV console d + 1, as in libxl's list and
  *    getinfo and in xl's configuration files.
  *
@@ -99,9 +108,15 @@ enum {
  *           this function returns, and 0 is returned.  Without a callback (the
  *           event form): ERROR_INVAL, since events belong to libxenlight.
  *
+ * It is served by the xenchanneld that is announced in the backend domain; with
+ * none in domain 0, by the guest's QEMU, through its monitor.  add returns when
+ * it is served, or fails.  A PTY or SOCKET channel that domain 0 serves to a
+ * domain with a device model is put into the configuration from which libxl
+ * makes the domain anew (libxl-json), under libxl's lock.
+ *
  * The nodes in xenstore are libxl's own (libxl_console.c), written in one
- * transaction.  Linux guests take the device number from the last digit of the
- * console number, so an automatic devid stays within 0 to 8 while one is free,
+ * transaction.  Linux guests tell consoles apart by the last digit of their
+ * number (devid + 1), so an automatic devid stays within 0 to 8 while one is free,
  * then goes on from 10, leaving out devids whose console number ends in 0.
  */
 #define LIBXL_HAVE_DEVICE_CHANNEL_ADD 1
@@ -116,8 +131,10 @@ int libxl_device_channel_add(libxl_ctx *ctx, uint32_t domid,
  * channel->devid; with devid -1, the one with channel->name.  ao_how as for
  * libxl_device_channel_add.
  *
- * libxl_device_channel_remove asks guest and backend to let go first;
- * libxl_device_channel_destroy does not ask.
+ * libxl_device_channel_remove asks guest and backend to let go first, and waits
+ * up to 10 seconds for them; then it takes the request back (ERROR_TIMEDOUT).
+ * libxl_device_channel_destroy does not ask.  Both take the channel out of
+ * libxl-json, and its character device out of QEMU where QEMU served it.
  */
 #define LIBXL_HAVE_DEVICE_CHANNEL_REMOVE 1
 int libxl_device_channel_remove(libxl_ctx *ctx, uint32_t domid,
@@ -135,6 +152,29 @@ int libxl_device_channel_destroy(libxl_ctx *ctx, uint32_t domid,
  */
 #define LIBXL_HAVE_DEVICE_CHANNEL_LIST_FREE 1
 void libxl_device_channel_list_free(libxl_device_channel *list, int num);
+
+/*
+ * LIBXL_HAVE_DOMAIN_CHANNEL_LIST
+ *
+ * The channels of all domains of the host at once, in the order of domids and
+ * devids.  It takes about as long as one reading of xenstore; asking domain by
+ * domain takes several for each.
+ *
+ * list   an array of *num, malloc'd, to be freed by
+ *        libxl_domain_channel_list_free; NULL, and *num 0, when there are none
+ *        and on error.  A domain or a channel that goes away meanwhile is left
+ *        out.
+ */
+#define LIBXL_HAVE_DOMAIN_CHANNEL_LIST 1
+typedef struct libxl_domain_channel {
+    uint32_t domid;
+    libxl_device_channel channel;
+} libxl_domain_channel;
+
+int libxl_domain_channel_list(libxl_ctx *ctx, libxl_domain_channel **list,
+                              int *num);
+/* Disposes of the num channels at list and frees list itself, which may be NULL. */
+void libxl_domain_channel_list_free(libxl_domain_channel *list, int num);
 
 /*
  * LIBXL_HAVE_DEVID_TO_DEVICE_CHANNEL

@@ -29,6 +29,10 @@ final class Device {
     var retryAt: Int64?
     /// The sink was full: wait until it can be written.
     var isBlocked = false
+    /// epoll told of the sink's data since it was last read.
+    var hasInput = false
+    /// The port was taken and is masked until the ring was looked at.
+    var isMasked = false
     /// The ring to the guest is full: wait for the guest.
     var inputIsFull = false
     /// What is polled now: of the sink's data, and of its listener.
@@ -58,7 +62,7 @@ final class Device {
     var devid: UInt32 { number - 1 }
 
     /// How messages name it.
-    var title: String { "domain \(domid), channel \(devid) (\(name))" }
+    var title: Text { "domain \(domid), channel \(devid) (\(name))" }
 
     /// Whether one more line may be logged: 20 a minute.
     func mayLog() -> Bool {

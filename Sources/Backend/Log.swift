@@ -55,13 +55,13 @@ public final class Log {
         descriptor = new
     }
 
-    public func callAsFunction(_ level: Level, _ message: @autoclosure () -> String) {
+    public func callAsFunction(_ level: Level, _ message: @autoclosure () -> Text) {
         guard level.rawValue <= self.level.rawValue else { return }
         var line = Self.timestamp()
         line.append(" xenchanneld ")
         line.append(Bytes(level.word))
         line.append(": ")
-        line.append(Bytes(message().utf8))
+        line.append(message().bytes)
         line.append("\n")
         _ = line.array.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     }

@@ -2,6 +2,7 @@ import CLibc
 import CXenIO
 import Channel
 import ChannelJSON
+import FileSystem
 import XenStore
 
 /// What the monitor tells of one channel.

@@ -59,7 +59,7 @@ final class PTYSink: Sink {
         guard tcsetattr(slave, TCSANOW, &settings) == 0 else { throw failure("cannot make \(name) raw") }
     }
 
-    private func failure(_ what: String) -> ChannelError {
+    private func failure(_ what: Text) -> ChannelError {
         let number = errno
         close()
         return ChannelError(.failed, "\(what): \(errorText(number))")

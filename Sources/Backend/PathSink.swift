@@ -1,7 +1,7 @@
 import CLibc
 import CXenIO
 import Channel
-import XenStore
+import FileSystem
 
 /// PATH: what the guest writes is appended to a file.
 ///
@@ -30,38 +30,11 @@ final class PathSink: Sink {
         entry = journal.entry(of: owner)
         guard entry != nil else { throw ChannelError(.failed, "the journal has no place for \(path)") }
         do throws(ChannelError) {
-            descriptor = try Self.openFile(path)
+            descriptor = try openLogFile(path)
         } catch {
             // The entry stays: it may tell of a write before the daemon was killed.
             throw error
         }
-    }
-
-    private static func openFile(_ path: Bytes) throws(ChannelError) -> Int32 {
-        var status = stat()
-        // A look first, since opening alone can already do something to a device.
-        if path.withCString({ lstat($0, &status) }) == 0 { try check(path, status) }
-        // O_NONBLOCK: opening a FIFO must not hang.
-        let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
-        let descriptor = path.withCString { open_file($0, flags, 0o600) }
-        guard descriptor >= 0 else {
-            throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))")
-        }
-        do throws(ChannelError) {
-            fstat(descriptor, &status)
-            try check(path, status)
-        } catch {
-            _ = CLibc.close(descriptor)
-            throw error
-        }
-        return descriptor
-    }
-
-    private static func check(_ path: Bytes, _ status: stat) throws(ChannelError) {
-        let type = status.st_mode & mode_t(S_IFMT)
-        guard type != mode_t(S_IFREG) else { return }
-        let cause = type == mode_t(S_IFLNK) ? "it is a symbolic link" : "it is not a regular file"
-        throw ChannelError(.failed, "cannot open \(path): \(cause)")
     }
 
     override func close() {
@@ -77,7 +50,7 @@ final class PathSink: Sink {
 
     override func reopen() {
         // When the path cannot be opened now, the old file goes on.
-        guard let new = try? Self.openFile(path) else { return }
+        guard let new = try? openLogFile(path) else { return }
         closeFile()
         descriptor = new
     }

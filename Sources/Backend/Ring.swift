@@ -53,6 +53,16 @@ public struct Ring {
         Ring.store(page, .outConsumer, outConsumed)
     }
 
+    /// Whether the guest may wait for the space that was consumed from the
+    /// index `start` on: only one that found half of the ring filled, or more.
+    ///
+    /// A guest that fills the ring notifies, and then looks whether there is
+    /// space; here it is the other way about. So one of the two sees the other.
+    public func mayAwaitSpace(from start: UInt32) -> Bool {
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        return Ring.load(page, .outProducer) &- start >= UInt32(Ring.outSize / 2)
+    }
+
     /// Where bytes for the guest can be put.
     public func writable() throws(Impossible) -> Segments {
         let used = inProduced &- Ring.load(page, .inConsumer)

@@ -63,6 +63,8 @@ public final class Server {
         }
         self.grants = grants
         self.channels = channels
+        // A port that was closed meanwhile leaves nothing to be read.
+        set_nonblocking(xenevtchn_fd(channels))
         poller.set(xenevtchn_fd(channels), Token(.eventChannels), EPOLLIN.rawValue)
         poller.set(terminals.descriptor, Token(.terminals), EPOLLIN.rawValue)
         poller.set(monitor.listener, Token(.monitor), EPOLLIN.rawValue)
@@ -221,18 +223,51 @@ public final class Server {
             let frontend = frontend(of: place)
             for node in Self.nodes { batch.read(backend / node) }
             for node in Self.guestNodes { batch.read(frontend / node) }
+            batch.read(Bytes("/local/domain") / place.domid)
         }
         guard let replies = run(batch) else {
             changed = places + changed
             return
         }
         var writes = Publications()
-        let width = Self.nodes.count + Self.guestNodes.count
+        var orphans: [Place] = []
+        let width = Self.nodes.count + Self.guestNodes.count + 1
         for (index, place) in places.enumerated() {
             let values = (0..<width).map { (try? replies.value(index * width + $0)) ?? nil }
-            look(place, values, &writes)
+            if let slot = slot(of: place), values[2] != nil, replies.isMissing(index * width + width - 1) {
+                step(slot, .vanished, &writes)
+                orphans.append(place)
+            } else {
+                look(place, values, &writes)
+            }
         }
         publish(writes)
+        for place in orphans { removeOrphan(place) }
+    }
+
+    /// Removes the backend of a domain that is gone. A toolstack that destroys
+    /// a domain removes the devices that it finds at the beginning, and in the
+    /// end all of the domain's own nodes; a channel that was added in between
+    /// keeps its backend.
+    private func removeOrphan(_ place: Place) {
+        guard let store else { return }
+        mayHaveEvents = true
+        let parent = backends / place.domid
+        do throws(StoreError) {
+            try store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) in
+                var reads = Batch(in: transaction)
+                reads.read(Bytes("/local/domain") / place.domid)
+                reads.directory(parent)
+                let replies = try store.run(reads)
+                guard replies.isMissing(0) else { return }
+                var removals = Batch(in: transaction)
+                removals.remove(parent / place.number)
+                if try replies.children(1)?.count == 1 { removals.remove(parent) }
+                _ = try store.run(removals)
+            }
+        } catch {
+            if store.descriptor < 0 { loseStore(error) } else { log(.error, error.text) }
+        }
     }
 
     private func frontends(of domid: UInt32) -> Bytes {
@@ -367,7 +402,7 @@ public final class Server {
             log(.info, "\(device.title): opened as \(Bytes(device.connection.kind.word)) \(device.sink.tty ?? device.connection.path ?? "")")
             step(slot, .sinkOpened, &writes)
         } catch {
-            writes.write(device.backend, "error", Bytes(error.message.utf8))
+            writes.write(device.backend, "error", error.message.bytes)
             device.hasError = true
             if device.mayLog() { log(.error, "\(device.title): \(error.message)") }
             step(slot, .sinkFailed, &writes)
@@ -403,6 +438,8 @@ public final class Server {
         device.port = evtchn_port_t(port)
         while slots.count <= Int(port) { slots.append(-1) }
         slots[Int(port)] = Int32(slot)
+        // The daemon before this one may have been killed before it told the guest.
+        xenevtchn_notify(channels, evtchn_port_t(port))
         makeReady(slot)
         step(slot, .ringMapped, &writes)
     }
@@ -419,6 +456,7 @@ public final class Server {
         device.page = nil
         device.port = nil
         device.isBlocked = false
+        device.isMasked = false
         device.inputIsFull = false
         poll(slot, device)
     }
@@ -447,9 +485,13 @@ public final class Server {
             if device.ring != nil {
                 do throws(Ring.Impossible) {
                     let more = try pumpFromGuest(device)
-                    let full = try pumpToGuest(device)
-                    device.inputIsFull = full
-                    if more { makeReady(slot) }
+                    // A reading that finds nothing would cost a system call with each event of the guest's.
+                    if device.hasInput || device.inputIsFull {
+                        device.hasInput = false
+                        let full = try pumpToGuest(device)
+                        device.inputIsFull = full
+                    }
+                    if more { makeReady(slot) } else { unmask(device) }
                 } catch {
                     if device.mayLog() { log(.error, "\(device.title): the guest's ring indices are impossible") }
                     var writes = Publications()
@@ -466,9 +508,17 @@ public final class Server {
     private static var rounds: Int { 16 }
 
     /// Delivers what the guest has written; true when there may be more.
+    ///
+    /// The guest is told only if it may wait for space: an interrupt for every
+    /// few bytes that it writes would take more of its time than the writing.
     private func pumpFromGuest(_ device: Device) throws(Ring.Impossible) -> Bool {
         var moved = false
-        defer { if moved, let port = device.port { xenevtchn_notify(channels, port) } }
+        let start = device.ring?.outConsumed ?? 0
+        defer {
+            if moved, let port = device.port, device.ring?.mayAwaitSpace(from: start) == true {
+                xenevtchn_notify(channels, port)
+            }
+        }
         device.isBlocked = false
         for _ in 0..<Self.rounds {
             guard device.ring != nil else { return false }
@@ -547,16 +597,27 @@ public final class Server {
         device.polledListener = listener
     }
 
+    /// Takes one port, since that is what mostly waits: epoll tells of the next
+    /// one, and a guest that notifies without end cannot starve the others.
+    ///
+    /// The port stays masked until its ring was emptied (`unmask`): a guest
+    /// notifies with every few bytes, and what comes meanwhile costs nobody an interrupt.
     private func takePorts() {
-        // One port a call; the bound keeps a guest that notifies without end from starving the rest.
-        for _ in 0..<256 {
-            var item = pollfd(fd: xenevtchn_fd(channels), events: Int16(POLLIN), revents: 0)
-            guard CLibc.poll(&item, 1, 0) == 1 else { return }
-            let port = xenevtchn_pending(channels)
-            guard port >= 0 else { return }
+        let port = xenevtchn_pending(channels)
+        guard port >= 0 else { return }
+        guard Int(port) < slots.count, slots[Int(port)] >= 0, let device = devices[Int(slots[Int(port)])] else {
             xenevtchn_unmask(channels, evtchn_port_t(port))
-            if Int(port) < slots.count, slots[Int(port)] >= 0 { makeReady(Int(slots[Int(port)])) }
+            return
         }
+        device.isMasked = true
+        makeReady(Int(slots[Int(port)]))
+    }
+
+    /// Lets a device's port notify again: at once if the guest did meanwhile.
+    private func unmask(_ device: Device) {
+        guard device.isMasked, let port = device.port else { return }
+        device.isMasked = false
+        xenevtchn_unmask(channels, port)
     }
 
     private func runRetries() {
@@ -595,6 +656,7 @@ public final class Server {
                 case .sinkData, .sinkListener:
                     guard Int(token.slot) < devices.count, let device = devices[Int(token.slot)] else { return }
                     device.sink.ready(token.source == .sinkData ? .data : .listener, events)
+                    if token.source == .sinkData { device.hasInput = true }
                     if device.sink.clientMustWait { retry(device) }
                     makeReady(Int(token.slot))
                 }

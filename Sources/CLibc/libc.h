@@ -3,17 +3,48 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+/* Declared by glibc under _GNU_SOURCE alone, which gives strerror_r another meaning. */
+char *secure_getenv(const char *name);
+
 /* open is variadic, which Swift cannot call. */
 static inline int open_file(const char *path, int flags, mode_t mode)
 {
     return open(path, flags, mode);
+}
+
+/* So is fcntl. */
+static inline int set_nonblocking(int descriptor)
+{
+    return fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+}
+
+/* Sends bytes with a descriptor beside them, for which C has macros that Swift
+ * cannot call. Like sendmsg. */
+static inline ssize_t send_with_descriptor(int socket, const void *bytes, size_t count, int descriptor)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec vector = { (void *)bytes, count };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1,
+                              .msg_control = control.space, .msg_controllen = sizeof control.space };
+
+    memset(&control, 0, sizeof control);
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
 }

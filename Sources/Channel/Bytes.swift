@@ -35,8 +35,13 @@ public struct Bytes: Sendable {
     public var count: Int { array.count }
     public var isEmpty: Bool { array.isEmpty }
 
+    @_disfavoredOverload
     public mutating func append(_ other: Bytes) {
         array.append(contentsOf: other.array)
+    }
+
+    public mutating func append(_ literal: StaticString) {
+        array.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
     /// Appends `number` in decimal.
@@ -52,11 +57,13 @@ public struct Bytes: Sendable {
     }
 
     /// Calls `body` with the bytes as a C string.
-    public func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    public func withCString<Result, Failure: Error>(
+        _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         var terminated = array
         terminated.append(0)
-        return terminated.withUnsafeBytes { raw in
-            body(raw.baseAddress!.assumingMemoryBound(to: CChar.self))
+        return try terminated.withUnsafeBufferPointer { (buffer) throws(Failure) in
+            try body(UnsafeRawPointer(buffer.baseAddress!).assumingMemoryBound(to: CChar.self))
         }
     }
 
@@ -95,31 +102,16 @@ extension Bytes: ExpressibleByStringLiteral {
     }
 }
 
-extension Bytes: CustomStringConvertible {
-    /// For people: quoted, and what is not printable ASCII as `\xNN`, so that
-    /// a hostile name cannot forge a log line.
-    public var description: String {
-        var text: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in array.prefix(300) {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                text.append(UInt8(ascii: "\\"))
-                text.append(byte)
-            case 0x20..<0x7f:
-                text.append(byte)
-            default:
-                text.append(UInt8(ascii: "\\"))
-                text.append(UInt8(ascii: "x"))
-                text.append(hexadecimal(byte >> 4))
-                text.append(hexadecimal(byte & 15))
-            }
-        }
-        text.append(UInt8(ascii: "\""))
-        if count > 300 { text.append(contentsOf: [UInt8](repeating: UInt8(ascii: "."), count: 3)) }
-        return String(decoding: text, as: UTF8.self)
+/// A decimal number; nil for anything else, and beyond 64 bits.
+public func unsigned(_ digits: some Collection<UInt8>) -> UInt64? {
+    guard !digits.isEmpty else { return nil }
+    var value: UInt64 = 0
+    for digit in digits {
+        guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+        let (tens, overflow1) = value.multipliedReportingOverflow(by: 10)
+        let (sum, overflow2) = tens.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+        if overflow1 || overflow2 { return nil }
+        value = sum
     }
-}
-
-private func hexadecimal(_ digit: UInt8) -> UInt8 {
-    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+    return value
 }

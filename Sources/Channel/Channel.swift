@@ -33,9 +33,9 @@ public struct ChannelRequest: Sendable, Equatable {
     public static var longestName: Int { 256 }
     /// The longest path of a socket, in bytes: `sun_path` less its NUL.
     public static var longestSocketPath: Int { 107 }
-    /// The longest path of a file, in bytes: a xenstore value and `PATH_MAX`
-    /// both end below 4096.
-    public static var longestFilePath: Int { 4000 }
+    /// The longest path of a file, in bytes: one xenstore message, of 4096, holds
+    /// a node's path and a value with this path and the name.
+    public static var longestFilePath: Int { 3700 }
 
     /// Checks a channel's description.
     ///

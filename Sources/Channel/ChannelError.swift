@@ -8,18 +8,27 @@ public struct ChannelError: Error {
         case notReady
         case timedOut
         case noMemory
+        /// QEMU refused a command: its classes of errors, as libxl has them.
+        case qmpGeneric, qmpCommandNotFound, qmpDeviceNotActive, qmpDeviceNotFound, qmpUnknown
+        /// QEMU's monitor broke its protocol.
+        case qmpProtocol
         case failed
     }
 
     public var kind: Kind
     /// The cause for people: one line, no domid (the caller puts that before).
-    public var message: String
+    public var message: Text
     /// Which of several channels it is about, where it is about one.
     public var position: Int?
 
-    public init(_ kind: Kind, _ message: String, at position: Int? = nil) {
+    public init(_ kind: Kind, _ message: Text, at position: Int? = nil) {
         self.kind = kind
         self.message = message
         self.position = position
+    }
+
+    /// The same error, with what it is about before the message.
+    public func about(_ what: Text, at position: Int? = nil) -> ChannelError {
+        ChannelError(kind, "\(what): \(message)", at: position ?? self.position)
     }
 }

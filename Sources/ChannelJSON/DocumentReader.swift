@@ -11,8 +11,15 @@ struct DocumentReader {
     var objects: [ObjectReader]
     /// How many maps and arrays are open around the objects.
     private var depth = 0
-    private var isMap = false
-    private var wasFound = false
+    /// Whether the document is a map.
+    private(set) var isMap = false
+    /// Whether the array's key was found, and again.
+    private(set) var wasFound = false
+    private(set) var isRepeated = false
+    /// Whether what the key leads to is an array.
+    private(set) var isArray = false
+    /// How many members of the document come before the array's.
+    private(set) var position = 0
     /// The array's value comes next.
     private var isNext = false
     /// The array is open, at depth 2.
@@ -56,10 +63,17 @@ struct DocumentReader {
 
     mutating func key(_ bytes: UnsafeBufferPointer<UInt8>) {
         if isInside { return objects[objects.count - 1].key(bytes) }
-        guard let array, isMap, depth == 1, !wasFound else { return }
-        isNext = bytes.prefix { $0 != 0 }.elementsEqual(
+        guard let array, isMap, depth == 1 else { return }
+        let isKey = bytes.prefix { $0 != 0 }.elementsEqual(
             UnsafeBufferPointer(start: array.utf8Start, count: array.utf8CodeUnitCount))
-        if isNext { wasFound = true }
+        isNext = isKey && !wasFound
+        if isNext {
+            wasFound = true
+        } else if isKey {
+            isRepeated = true
+        } else if !wasFound {
+            position += 1
+        }
     }
 
     mutating func null() {
@@ -91,7 +105,10 @@ struct DocumentReader {
 
     mutating func beginArray() {
         if pass({ $0.beginArray() }) { return }
-        if isNext { isOpen = true }
+        if isNext {
+            isOpen = true
+            isArray = true
+        }
         isNext = false
         depth += 1
     }

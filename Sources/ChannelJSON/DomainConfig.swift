@@ -9,15 +9,24 @@ import Channel
 public func domainConfigChannels(
     _ text: UnsafePointer<CChar>, _ shape: Shape
 ) throws(ChannelError) -> [ChannelRecord] {
+    var document = DocumentReader(shape.schema, elementsOf: "channels")
+    return try channels(text, shape, &document, onlyObjects: false)
+}
+
+/// The same, with `document` left to tell where the array was. `onlyObjects`
+/// makes an element that is no object an error, which libxl takes as an empty one.
+func channels(
+    _ text: UnsafePointer<CChar>, _ shape: Shape, _ document: inout DocumentReader, onlyObjects: Bool
+) throws(ChannelError) -> [ChannelRecord] {
     var records: [ChannelRecord] = []
     do throws(ChannelError) {
-        try parse(text, DocumentReader(shape.schema, elementsOf: "channels")) {
-            (index, object) throws(ChannelError) in
+        try parse(text, &document) { (index, object) throws(ChannelError) in
             records.append(ChannelRecord())
             do throws(ChannelError) {
+                if onlyObjects, !object.isMap { throw ChannelError(.failed, "not an object") }
                 try records[index].take(shape, &object)
             } catch {
-                throw ChannelError(error.kind, "channels[\(index)]: \(error.message)")
+                throw error.about("channels[\(index)]")
             }
         }
         return records

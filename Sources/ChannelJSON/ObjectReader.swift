@@ -9,7 +9,7 @@ import Channel
 /// decimal point is an integer, read by its leading digits, unless it exceeds
 /// 64 bits; members that the schema does not name are ignored, and so is
 /// everything when the value is not a map.
-struct ObjectReader {
+public struct ObjectReader {
     /// What was found for one member.
     enum Found {
         case nothing
@@ -52,7 +52,7 @@ struct ObjectReader {
     ///
     /// - Throws: `.failed` when it is outside `range`, or in a strict schema
     ///   not an integer.
-    func integer<Number: FixedWidthInteger>(_ index: Int, as: Number.Type) throws(ChannelError) -> Number? {
+    public func integer<Number: FixedWidthInteger>(_ index: Int, as: Number.Type) throws(ChannelError) -> Number? {
         switch found[index] {
         case .integer(let value):
             guard let number = Number(exactly: value) else {
@@ -67,13 +67,26 @@ struct ObjectReader {
 
     /// Hands over the text of a member, which becomes the caller's; nil when
     /// absent or null.
-    mutating func takeText(_ index: Int) throws(ChannelError) -> CText? {
+    public mutating func takeText(_ index: Int) throws(ChannelError) -> CText? {
         if case .text(let text) = found[index] {
             found[index] = .nothing
             return text
         }
         try checkType(index)
         return nil
+    }
+
+    /// The text of a member, copied; nil when absent or null.
+    public mutating func takeBytes(_ index: Int) throws(ChannelError) -> Bytes? {
+        guard let text = try takeText(index) else { return nil }
+        defer { free(text) }
+        return Bytes(cString: text)
+    }
+
+    /// Whether a member is there, whatever its value.
+    public func has(_ index: Int) -> Bool {
+        if case .nothing = found[index] { return false }
+        return true
     }
 
     /// Whether a member is there and is a map.

@@ -5,20 +5,32 @@ import Channel
 /// Parses one JSON text and gives the members that `schema` names to `use`.
 ///
 /// - Throws: `.failed` with yajl's words when the text is no JSON; what `use` throws.
-func parse(
+public func parse(
     _ text: UnsafePointer<CChar>, _ schema: Schema,
     _ use: (inout ObjectReader) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    try parse(text, DocumentReader(schema)) { (_, object) throws(ChannelError) in try use(&object) }
+    var document = DocumentReader(schema)
+    try parse(text, &document) { (_, object) throws(ChannelError) in try use(&object) }
+}
+
+/// Parses one JSON object and gives the elements of its array `key` to `use`,
+/// each with its position; a member that is no array has none.
+///
+/// - Throws: as `parse` of one object.
+public func parse(
+    _ text: UnsafePointer<CChar>, elementsOf key: StaticString, _ schema: Schema,
+    _ use: (Int, inout ObjectReader) throws(ChannelError) -> Void
+) throws(ChannelError) {
+    var document = DocumentReader(schema, elementsOf: key)
+    try parse(text, &document, use)
 }
 
 /// Parses one JSON text and gives the objects that `document` looks for to
 /// `use`, each with its position.
 func parse(
-    _ text: UnsafePointer<CChar>, _ document: DocumentReader,
+    _ text: UnsafePointer<CChar>, _ document: inout DocumentReader,
     _ use: (Int, inout ObjectReader) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var document = document
     defer { document.dispose() }
     try feed(text, to: &document)
     for index in document.objects.indices {
@@ -45,10 +57,10 @@ private func feed(_ text: UnsafePointer<CChar>, to document: inout DocumentReade
         var status = yajl_parse(parser, start, length)
         if status == yajl_status_ok { status = yajl_complete_parse(parser) }
         if status != yajl_status_ok {
-            var reason = "not JSON"
+            var reason: Text = "not JSON"
             if let words = yajl_get_error(parser, 0, start, length) {
                 let line = UnsafeBufferPointer(start: words, count: strlen(words)).prefix { $0 != 0x0a }
-                reason = String(decoding: line, as: UTF8.self)
+                reason = Text(unquoted: Bytes(line))
                 yajl_free_error(parser, words)
             }
             failure = ChannelError(.failed, reason)

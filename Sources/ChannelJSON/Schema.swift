@@ -1,8 +1,8 @@
 import Channel
 
 /// A member of a JSON object that a parser looks for.
-struct Member {
-    enum Value {
+public struct Member {
+    public enum Value {
         case integer, text, map
     }
 
@@ -11,21 +11,32 @@ struct Member {
     /// For a member of a nested map: the index of that map in the schema.
     let parent: Int?
 
-    init(_ key: StaticString, _ value: Value, in parent: Int? = nil) {
+    public init(_ key: StaticString, _ value: Value, in parent: Int? = nil) {
         self.key = key
         self.value = value
         self.parent = parent
     }
 }
 
-/// The members of one libxl type, in the order in which libxl evaluates them.
-struct Schema {
+/// The members of one JSON object that a parser looks for; of a libxl type in
+/// the order in which libxl evaluates them.
+public struct Schema {
     let members: [Member]
     /// Whether a member of the wrong JSON type is an error. libxl's parsers
     /// take such a member as absent.
     let strict: Bool
     /// Whether the one member stands for the whole value, which is no map.
-    var isScalar = false
+    let isScalar: Bool
+
+    public init(members: [Member], strict: Bool) {
+        self.init(members: members, strict: strict, isScalar: false)
+    }
+
+    init(members: [Member], strict: Bool, isScalar: Bool) {
+        self.members = members
+        self.strict = strict
+        self.isScalar = isScalar
+    }
 
     /// A value that is a string by itself.
     static var word: Schema {

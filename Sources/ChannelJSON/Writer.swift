@@ -21,7 +21,25 @@ public struct Writer {
     public mutating func beginArray() { write { yajl_gen_array_open($0) } }
     public mutating func endArray() { write { yajl_gen_array_close($0) } }
     mutating func null() { write { yajl_gen_null($0) } }
-    mutating func integer(_ value: Int64) { write { yajl_gen_integer($0, value) } }
+
+    /// As yajl_gen_integer, which spends a seventh of a channel's time on printf.
+    mutating func integer(_ value: Int64) {
+        // 19 digits and a sign.
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 20) { buffer in
+            var start = 20
+            var rest = value.magnitude
+            repeat {
+                start -= 1
+                buffer[start] = CChar(truncatingIfNeeded: 48 + rest % 10)
+                rest /= 10
+            } while rest > 0
+            if value < 0 {
+                start -= 1
+                buffer[start] = 45
+            }
+            write { yajl_gen_number($0, buffer.baseAddress! + start, 20 - start) }
+        }
+    }
 
     public mutating func literal(_ text: StaticString) {
         write { yajl_gen_string($0, text.utf8Start, text.utf8CodeUnitCount) }
@@ -66,6 +84,14 @@ public struct Writer {
         write { yajl_gen_bool($0, boolean ? 1 : 0) }
     }
 
+    /// A member that is a map, with what `body` writes in it.
+    public mutating func map(_ key: StaticString, _ body: (inout Writer) -> Void) {
+        literal(key)
+        beginMap()
+        body(&self)
+        endMap()
+    }
+
     /// A member of a nested map: written only when `value` is not the default.
     mutating func map(_ key: StaticString, _ name: StaticString? = nil, _ value: CText? = nil) {
         literal(key)
@@ -75,17 +101,19 @@ public struct Writer {
     }
 }
 
-/// Writes one value into a new generator with libxl's options (beautified,
-/// 4 blanks) and returns the text, malloc'd, the caller's to free.
+/// Writes one value into a new generator and returns the text, malloc'd, the
+/// caller's to free: with libxl's options (beautified, 4 blanks), or else in one line.
 @inline(__always)
-public func jsonText(_ write: (yajl_gen) -> yajl_gen_status) throws(ChannelError) -> CText {
-    let generator = try newGenerator()
+public func jsonText(
+    beautified: Bool = true, _ write: (yajl_gen) -> yajl_gen_status
+) throws(ChannelError) -> CText {
+    let generator = try newGenerator(beautified: beautified)
     return try finish(generator, write(generator))
 }
 
 @inline(never)
-public func newGenerator() throws(ChannelError) -> yajl_gen {
-    guard let generator = libxl_yajl_gen_alloc(nil) else {
+public func newGenerator(beautified: Bool = true) throws(ChannelError) -> yajl_gen {
+    guard let generator = beautified ? libxl_yajl_gen_alloc(nil) : yajl_gen_alloc(nil) else {
         throw ChannelError(.noMemory, "no memory for a JSON generator")
     }
     return generator

@@ -99,9 +99,18 @@ extension ChannelRecord {
     }
 }
 
-/// A malloc'd array of structs, and its length in `num`; NULL for none.
+/// A malloc'd array of channel structs; see the general form.
 func cArray<Struct: ChannelStruct>(
     _ count: Int, _ num: UnsafeMutablePointer<CInt>, _ element: (Int) throws(ChannelError) -> Struct
+) throws(ChannelError) -> UnsafeMutablePointer<Struct>? {
+    try cArray(count, num, free: { (array, count) in freeArray(array, count) }, element)
+}
+
+/// A malloc'd array of structs, and its length in `num`; NULL for none. `free`
+/// frees what was made before an error.
+func cArray<Struct>(
+    _ count: Int, _ num: UnsafeMutablePointer<CInt>, free: (UnsafeMutablePointer<Struct>, CInt) -> Void,
+    _ element: (Int) throws(ChannelError) -> Struct
 ) throws(ChannelError) -> UnsafeMutablePointer<Struct>? {
     num.pointee = 0
     guard count > 0 else { return nil }
@@ -113,7 +122,7 @@ func cArray<Struct: ChannelStruct>(
         do throws(ChannelError) {
             list[index] = try element(index)
         } catch {
-            freeArray(list, CInt(index))
+            free(list, CInt(index))
             throw error
         }
     }

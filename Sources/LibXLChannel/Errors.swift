@@ -14,6 +14,12 @@ extension ChannelError {
             case .notReady: ERROR_NOT_READY
             case .timedOut: ERROR_TIMEDOUT
             case .noMemory: ERROR_NOMEM
+            case .qmpGeneric: ERROR_QMP_GENERIC_ERROR
+            case .qmpCommandNotFound: ERROR_QMP_COMMAND_NOT_FOUND
+            case .qmpDeviceNotActive: ERROR_QMP_DEVICE_NOT_ACTIVE
+            case .qmpDeviceNotFound: ERROR_QMP_DEVICE_NOT_FOUND
+            case .qmpUnknown: ERROR_UNKNOWN_QMP_ERROR
+            case .qmpProtocol: ERROR_PROTOCOL_ERROR_QMP
             case .failed: ERROR_FAIL
             }
         return error.rawValue
@@ -28,7 +34,8 @@ extension ChannelError {
         case .notReady: EAGAIN
         case .timedOut: ETIMEDOUT
         case .noMemory: ENOMEM
-        case .failed: EIO
+        case .qmpGeneric, .qmpCommandNotFound, .qmpDeviceNotActive, .qmpDeviceNotFound, .qmpUnknown, .qmpProtocol,
+            .failed: EIO
         }
     }
 }

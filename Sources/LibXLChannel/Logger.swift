@@ -12,14 +12,14 @@ public func libxl_channel_set_logger(_ lg: UnsafeMutablePointer<xentoollog_logge
 }
 
 /// Logs one message, with the domain it is about.
-func log(_ level: xentoollog_level, domid: UInt32? = nil, errno number: Int32 = -1, _ message: String) {
+func log(_ level: xentoollog_level, domid: UInt32? = nil, errno number: Int32 = -1, _ message: Text) {
     var text = Bytes()
     if let domid {
         text.append("Domain ")
         text.append(decimal: domid)
         text.append(": ")
     }
-    text.append(Bytes(message.utf8))
+    text.append(message.bytes)
     guard let logger else {
         if level.rawValue >= XTL_ERROR.rawValue { writeToStandardError(text) }
         return

@@ -93,7 +93,7 @@ func add<Struct: ChannelStruct>(
             channels[index].backend_domid = place.backendDomid
             if place.collidesInLinux {
                 log(XTL_WARN, domid: domid,
-                    "channel \(place.devid) (\(requests[index].name)): Linux guests take the device number from the last digit of console \(place.devid + 1), which another console has too")
+                    "channel \(place.devid) (\(requests[index].name)): Linux guests tell consoles apart by the last digit of their number, which another has in common with console \(place.devid + 1)")
             }
         }
     }
@@ -102,7 +102,7 @@ func add<Struct: ChannelStruct>(
 /// The error with the place in the array of the channel that it is about.
 private func named(_ error: ChannelError, at position: Int?) -> ChannelError {
     guard let position else { return error }
-    return ChannelError(error.kind, "channels[\(position)]: \(error.message)")
+    return error.about("channels[\(position)]")
 }
 
 /// `_remove` and `_destroy`: the channel with the struct's devid, or with its
@@ -136,8 +136,7 @@ extension ChannelRequest {
                 devid: record.devid == -1 ? nil : record.devid, name: name, backend: backend,
                 kind: record.kind, path: record.path.map { Bytes(cString: $0) })
         } catch {
-            throw ChannelError(
-                error.kind, "channel \(record.devid) (\(name ?? Bytes())): \(error.message)")
+            throw error.about("channel \(record.devid) (\(name ?? Bytes()))")
         }
     }
 }

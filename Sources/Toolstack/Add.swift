@@ -1,5 +1,6 @@
 import CLibc
 import Channel
+import ChannelJSON
 import XenStore
 
 extension Toolstack {
@@ -16,8 +17,8 @@ extension Toolstack {
     /// until their backends serve them.
     ///
     /// - Throws: `.domainNotFound`, `.exists`, `.notReady` without a backend,
-    ///   `.timedOut` or `.failed` when it does not serve, or what xenstore
-    ///   gives. Then nothing is left.
+    ///   `.timedOut` or `.failed` when it does not serve, `.qmp…` when QEMU
+    ///   refuses, or what xenstore gives. Then nothing is left.
     public func add(
         _ requests: [ChannelRequest], to domid: UInt32
     ) throws(ChannelError) -> [Added] {
@@ -26,39 +27,114 @@ extension Toolstack {
             do throws(ChannelError) {
                 backends.append(try resolve(request.backend))
             } catch {
-                throw ChannelError(error.kind, "\(request.title): \(error.message)", at: position)
+                throw error.about(request.title, at: position)
             }
         }
+        var servers = [Server](repeating: .xenchanneld, count: requests.count)
+        let byQEMU = backends.indices.filter { backends[$0] == 0 }
+        guard !byQEMU.isEmpty, let qemu = try servingQEMU(of: domid) else {
+            return try add(requests, to: domid, backends, servers)
+        }
+        return try qemu.userdata.holding(.deviceChanges) { () throws(ChannelError) in
+            let chardevs = try open(byQEMU, of: requests, qemu)
+            for (position, chardev) in zip(byQEMU, chardevs) { servers[position] = .qemu(chardev) }
+            do throws(ChannelError) {
+                return try add(requests, to: domid, backends, servers)
+            } catch {
+                try? qemu.close(chardevs.map { $0.id })
+                throw error
+            }
+        }
+    }
+
+    /// Makes the character devices of the requests at `positions`.
+    private func open(
+        _ positions: [Int], of requests: [ChannelRequest], _ qemu: QEMU
+    ) throws(ChannelError) -> [Chardev] {
+        let consoles = try consolesWithChardevs(of: qemu.domid)
+        do throws(ChannelError) {
+            return try qemu.open(positions.map { requests[$0] }) {
+                isStaleChardev($0, named: consoles.chardevs, consoles: consoles.numbers)
+            }
+        } catch {
+            guard let position = error.position else { throw error.about(requests[positions[0]].title, at: positions[0]) }
+            throw ChannelError(error.kind, error.message, at: positions[position])
+        }
+    }
+
+    private func add(
+        _ requests: [ChannelRequest], to domid: UInt32, _ backends: [UInt32], _ servers: [Server]
+    ) throws(ChannelError) -> [Added] {
         var before = Batch()
         before.directory(Console.records(of: domid))
-        let subject =
+        Userdata.ask(domid, &before)
+        let subject: Text =
             requests.count == 1
             ? requests[0].title : "\(requests.count) channels"
-        let doing = "adding \(subject)"
+        let doing: Text = "adding \(subject)"
+        var userdata: Userdata?
         let added = try store.withTransaction(
             after: before, orElse: { ChannelError($0, while: doing) }
         ) { (transaction, replies) throws(ChannelError) in
+            userdata = try attempt(doing) { () throws(StoreError) in try Userdata(of: domid, replies, 1) }
             let taken = try present(
-                subject, domid, requests, backends,
+                subject, domid, requests, backends, servers,
                 expecting: try? store.children(replies, 0, of: Console.records(of: domid)), in: transaction)
             let added = try place(requests, backends, beside: taken)
             var writes = Batch(in: transaction)
-            for device in devices(requests, added, of: domid) { device.write(&writes) }
+            for device in devices(requests, added, servers, of: domid) { device.write(&writes) }
             try attempt(doing) { () throws(StoreError) in try store.run(writes).checkWrites() }
             return added
         }
+        let new = devices(requests, added, servers, of: domid)
         do throws(ChannelError) {
-            try waitUntilServed(devices(requests, added, of: domid))
+            try waitUntilServed(new)
+            try save(new, userdata)
         } catch {
-            for place in added { try? destroy(place.devid, of: domid) }
+            for device in new { try? withdraw(device) }
             throw error
         }
         return added
     }
 
-    private func devices(_ requests: [ChannelRequest], _ places: [Added], of domid: UInt32) -> [Device] {
-        zip(requests, places).map { request, place in
-            Device(request, Console(domid: domid, devid: place.devid), place.backendDomid)
+    /// Takes away a device that was just added.
+    private func withdraw(_ device: Device) throws(ChannelError) {
+        let served = try served(device.console.devid, of: device.console.domid)
+        if case .qemu = device.server { try disconnectQEMU(served) }
+        try removeNodes(served)
+    }
+
+    /// Puts devices into the domain's saved configuration: those that libxl
+    /// can build anew, which is with a QEMU in domain 0.
+    private func save(_ devices: [Device], _ userdata: Userdata?) throws(ChannelError) {
+        let saved = devices.filter { !$0.request.connection.isHiddenFromLibXL && $0.backendDomid == 0 }
+        guard let userdata, userdata.deviceModel != .none, !saved.isEmpty else { return }
+        do throws(ChannelError) {
+            try userdata.editConfiguration { (channels) throws(ChannelError) in
+                // Whoever removed one meanwhile held the same lock, and found it not saved.
+                let records = try attempt("reading the new channels") { () throws(StoreError) in
+                    try store.values(saved.map { $0.console.record })
+                }
+                for (device, record) in zip(saved, records) where record != nil {
+                    try channels.put(
+                        name: device.request.name, connection: device.request.connection,
+                        backendDomid: device.backendDomid, console: device.console.number)
+                }
+                return true
+            } whenReady: { () throws(ChannelError) in
+            }
+        } catch {
+            throw error.about("\(saved[0].title): the domain's saved configuration")
+        }
+    }
+
+    private func devices(
+        _ requests: [ChannelRequest], _ places: [Added], _ servers: [Server], of domid: UInt32
+    ) -> [Device] {
+        requests.indices.map { index in
+            Device(
+                requests[index], Console(domid: domid, devid: places[index].devid), places[index].backendDomid,
+                servers[index])
         }
     }
 
@@ -71,8 +147,8 @@ extension Toolstack {
     /// Reads, in a transaction, whether the domains exist and what consoles
     /// and names are taken. One batch when `expected` is what is there.
     private func present(
-        _ subject: String, _ domid: UInt32, _ requests: [ChannelRequest], _ backends: [UInt32], expecting expected: [Bytes]?,
-        in transaction: Transaction
+        _ subject: Text, _ domid: UInt32, _ requests: [ChannelRequest], _ backends: [UInt32], _ servers: [Server],
+        expecting expected: [Bytes]?, in transaction: Transaction
     ) throws(ChannelError) -> Taken {
         let records = Console.records(of: domid)
         var batch = Batch(in: transaction)
@@ -84,7 +160,7 @@ extension Toolstack {
         var entries = expected ?? []
         let first = batch.count
         askNames(entries, of: domid, &batch)
-        let reading = "reading the domain's channels"
+        let reading: Text = "reading the domain's channels"
         let replies = try attempt(reading) { () throws(StoreError) in try store.run(batch) }
         let domain = try attempt(reading) { () throws(StoreError) in try replies.value(1) }
         guard domain != nil else { throw ChannelError(.domainNotFound, "\(subject): there is no such domain") }
@@ -95,8 +171,9 @@ extension Toolstack {
                 throw ChannelError(.domainNotFound, "\(title): there is no backend domain \(backend)", at: index)
             }
             let served = try attempt(reading) { () throws(StoreError) in try replies.value(announced + index) }
-            guard served != nil else {
-                throw ChannelError(.notReady, "\(title): nothing serves channels in domain \(backend); no xenchanneld is announced there", at: index)
+            let alternative: StaticString = backend == 0 ? ", and the guest has no QEMU" : ""
+            guard served != nil || servers[index] != .xenchanneld else {
+                throw ChannelError(.notReady, "\(title): nothing serves channels in domain \(backend): no xenchanneld is announced there\(alternative)", at: index)
             }
         }
         return try attempt(reading) { () throws(StoreError) in
@@ -111,8 +188,10 @@ extension Toolstack {
                 if again.count > 0 { named = try store.run(again) }
             }
             var names: [Bytes] = []
-            for index in 0..<(2 * entries.count) {
-                if let name = try named.value(start + index) { names.append(name) }
+            for index in 0..<entries.count {
+                if let name = try named.value(start + 2 * index) { names.append(name) }
+                let summary = try named.value(start + 2 * index + 1)
+                if let summary, let channel = Channel(devid: 0, summary: summary) { names.append(channel.name) }
             }
             return Taken(
                 consoles: entries.compactMap { Console(domid: domid, entry: $0)?.number }, names: names)
@@ -126,7 +205,7 @@ extension Toolstack {
         for entry in entries {
             let record = Console.records(of: domid) / entry
             batch.readOutside(record / "name")
-            batch.readOutside(record / "xlchannel" / "name")
+            batch.readOutside(record / "xlchannel")
         }
     }
 }
@@ -172,8 +251,8 @@ extension Toolstack {
 
 /// The devid for a new channel beside these consoles.
 ///
-/// A Linux guest takes the device number from the last digit of the console's
-/// number: consoles 10, 20, … never probe, and 11 clashes with 1. So devids 0
+/// A Linux guest tells consoles apart by the last digit of their number
+/// (hvc_xen.c, xencons_probe): consoles 10, 20, … never probe, and 11 clashes with 1. So devids 0
 /// to 8 come first, then 10 upward without those of such consoles.
 func lowestFreeDevid(_ consoles: [UInt32]) -> Int32 {
     var taken = [Bool](repeating: false, count: consoles.count + consoles.count / 8 + 12)
@@ -185,7 +264,7 @@ func lowestFreeDevid(_ consoles: [UInt32]) -> Int32 {
 
 extension ChannelRequest {
     /// How messages name it, before it has a devid.
-    fileprivate var title: String { "channel \(devid ?? -1) (\(name))" }
+    var title: Text { "channel \(devid ?? -1) (\(name))" }
 }
 
 /// The nodes of one console device, as libxl and this library write them.
@@ -193,14 +272,16 @@ struct Device {
     let request: ChannelRequest
     let console: Console
     let backendDomid: UInt32
+    let server: Server
 
     /// How messages name it.
-    var title: String { "channel \(console.devid) (\(request.name))" }
+    var title: Text { "channel \(console.devid) (\(request.name))" }
 
-    init(_ request: ChannelRequest, _ console: Console, _ backendDomid: UInt32) {
+    init(_ request: ChannelRequest, _ console: Console, _ backendDomid: UInt32, _ server: Server) {
         self.request = request
         self.console = console
         self.backendDomid = backendDomid
+        self.server = server
     }
 
     /// Adds the requests that create the device, in state 1 at both ends.
@@ -208,42 +289,43 @@ struct Device {
         let backend = console.backend(in: backendDomid)
         let guestsOwn = [Permission(.none, console.domid), Permission(.read, backendDomid)]
         let backendsOwn = [Permission(.none, backendDomid), Permission(.read, console.domid)]
-        let connection = Bytes(request.connection.kind.word)
 
         var backendNodes: [(Bytes, Bytes)] = [
             ("frontend", console.frontend), ("frontend-id", Bytes(decimal: console.domid)),
             ("online", "1"), ("state", "1"), ("protocol", "vt100"),
         ]
-        var identity: [(Bytes, Bytes)] = [("name", request.name), ("connection", connection)]
+        var identity: [(Bytes, Bytes)] = [("name", request.name), ("connection", Bytes(request.connection.kind.word))]
         if let path = request.connection.path { identity.append(("path", path)) }
 
         // A leftover of a device that was not removed in order.
         batch.remove(console.frontend)
         batch.remove(backend)
 
-        batch.write(console.record, "")
         batch.write(console.record / "backend", backend)
         for (key, value) in backendNodes { batch.write(console.record / key, value) }
-        let identityDirectory = request.connection.isHiddenFromLibXL ? console.hiddenRecord : console.record
-        for (key, value) in identity { batch.write(identityDirectory / key, value) }
+        if !request.connection.isHiddenFromLibXL {
+            for (key, value) in identity { batch.write(console.record / key, value) }
+        }
+        let channel = Channel(
+            devid: console.devid, name: request.name, backendDomid: backendDomid, connection: request.connection)
+        batch.write(console.hiddenRecord, channel.summary)
+        if case .qemu(let chardev) = server { batch.write(console.chardevRecord, chardev.id) }
 
+        // A node inherits the permissions that its directory has then. First
+        // come those that the guest must not write. `tty` is there even when
+        // empty, so that a backend in a driver domain may write it.
         batch.makeDirectory(console.frontend)
+        batch.setPermissions(console.frontend, backendsOwn)
+        batch.write(console.frontend / "name", request.name)
+        batch.write(console.frontend / "limit", "1048576")
+        batch.write(console.frontend / "type", server.type)
+        batch.write(console.frontend / "output", server.output(request.connection))
+        batch.write(console.frontend / "tty", server.tty)
         batch.setPermissions(console.frontend, guestsOwn)
-        // These inherit the directory's permissions.
         batch.write(console.frontend / "backend", backend)
         batch.write(console.frontend / "backend-id", Bytes(decimal: backendDomid))
         batch.write(console.frontend / "state", "1")
         batch.write(console.frontend / "protocol", "vt100")
-        // These the guest must not write. `tty` is there, though empty, so that
-        // a backend in a driver domain may write it and the guest may not.
-        let fixed: [(Bytes, Bytes)] = [
-            ("name", request.name), ("limit", "1048576"), ("type", "xenchanneld"),
-            ("output", connection), ("tty", ""),
-        ]
-        for (key, value) in fixed {
-            batch.write(console.frontend / key, value)
-            batch.setPermissions(console.frontend / key, backendsOwn)
-        }
 
         batch.makeDirectory(backend)
         batch.setPermissions(backend, backendsOwn)

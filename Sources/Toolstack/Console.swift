@@ -14,24 +14,35 @@ struct Console: Equatable {
         number = UInt32(devid) + 1
     }
 
+    /// The console with a number; nil for the primary console, and for what is
+    /// no console's number.
+    init?(domid: UInt32, number: UInt64) {
+        guard number >= 1, number <= UInt64(Int32.max) else { return nil }
+        self.domid = domid
+        self.number = UInt32(number)
+    }
+
     /// The console that a directory's entry stands for; nil for the primary
     /// console and for what is no console's number.
     init?(domid: UInt32, entry: Bytes) {
-        guard let number = unsigned(entry.array), number >= 1, number <= UInt64(Int32.max),
-            Bytes(decimal: number) == entry
-        else { return nil }
-        self.domid = domid
-        self.number = UInt32(number)
+        guard let number = canonicalNumber(entry) else { return nil }
+        self.init(domid: domid, number: number)
     }
 
     var devid: Int32 { Int32(number) - 1 }
 
     /// The toolstack's own record, which the guest cannot write.
     var record: Bytes { Console.records(of: domid) / number }
-    /// Where the record of a NONE or PATH channel has its `name`, `connection`
-    /// and `path`: libxl's list fails as a whole on a connection that it does
-    /// not know, and passes over consoles without a `name`.
-    var hiddenRecord: Bytes { record / "xlchannel" }
+    /// The channel's summary, and what else libxl is not to see. A NONE or PATH
+    /// channel has no `name` besides it: libxl's list fails as a whole on a
+    /// connection that it does not know, and passes over consoles without a name.
+    var hiddenRecord: Bytes {
+        var path = record
+        path.append("/xlchannel")
+        return path
+    }
+    /// Where the record names the character device of QEMU that carries the channel.
+    var chardevRecord: Bytes { hiddenRecord / "chardev" }
     var frontend: Bytes { Bytes("/local/domain") / domid / "device" / "console" / number }
 
     func backend(in backendDomid: UInt32) -> Bytes {
@@ -40,7 +51,9 @@ struct Console: Equatable {
 
     /// The directory of all the records of a domain's consoles.
     static func records(of domid: UInt32) -> Bytes {
-        Bytes("/libxl") / domid / "device" / "console"
+        var path = Bytes("/libxl") / domid
+        path.append("/device/console")
+        return path
     }
 
     /// The directory of all the backends in a domain.
@@ -57,4 +70,10 @@ struct Console: Equatable {
         guard let number = unsigned(digits), number <= UInt64(UInt32.max) else { return nil }
         return UInt32(number)
     }
+}
+
+/// The number that an entry of a directory is; nil for other names, "01" among them.
+func canonicalNumber(_ entry: Bytes) -> UInt64? {
+    guard let number = unsigned(entry.array), entry.count == 1 || entry.array[0] != UInt8(ascii: "0") else { return nil }
+    return number
 }

@@ -23,7 +23,7 @@ extension Toolstack {
     private func domid(named name: Bytes) throws(ChannelError) -> UInt32? {
         try attempt("looking for domain \(name)") { () throws(StoreError) in
             let domains = try store.directory("/local/domain") ?? []
-            let domids = domains.compactMap { unsigned($0.array) }.filter { $0 <= UInt64(UInt32.max) }.sorted()
+            let domids = sortedNumbers(domains).filter { $0 <= UInt64(UInt32.max) }
             guard !domids.isEmpty else { return nil }
             var batch = Batch()
             for domid in domids { batch.read(Bytes("/local/domain") / domid / "name") }

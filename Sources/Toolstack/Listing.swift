@@ -4,28 +4,58 @@ import XenStore
 extension Toolstack {
     /// The channels of a domain, in the order of their devids.
     ///
-    /// Two batches, whatever the number of channels. A channel that goes away
-    /// meanwhile is left out; a connection that is not known is `.unknown`.
+    /// Two batches whatever the number of channels, three with channels that
+    /// libxl made. A channel that goes away meanwhile is left out; a connection
+    /// that is not known is `.unknown`.
     ///
     /// - Throws: `.failed` or `.timedOut` when xenstore cannot be read.
     public func channels(of domid: UInt32) throws(ChannelError) -> [Channel] {
         try attempt("listing the channels") { () throws(StoreError) in
             let entries = try store.directory(Console.records(of: domid)) ?? []
-            return try channels(entries.compactMap { Console(domid: domid, entry: $0) })
+            return try channels(consoles(entries, of: domid)).map { $0.channel }
         }
     }
 
-    private func channels(_ consoles: [Console]) throws(StoreError) -> [Channel] {
-        guard !consoles.isEmpty else { return [] }
-        var batch = Batch()
-        for console in consoles { ListedConsole.ask(console, &batch) }
-        let replies = try store.run(batch)
-        var channels: [Channel] = []
-        channels.reserveCapacity(consoles.count)
-        for (index, console) in consoles.enumerated() {
-            if let channel = try ListedConsole.channel(console, replies, index) { channels.append(channel) }
+    /// The channels of all domains, in the order of domids and devids.
+    ///
+    /// One batch for all the domains' directories, and one for all the channels.
+    ///
+    /// - Throws: as `channels(of:)`.
+    public func channelsOfAllDomains() throws(ChannelError) -> [DomainChannel] {
+        try attempt("listing the channels of all domains") { () throws(StoreError) in
+            let domids = sortedNumbers(try store.directory("/libxl") ?? []).compactMap { UInt32(exactly: $0) }
+            let directories = try store.directories(domids.map(Console.records(of:)))
+            var found: [Console] = []
+            for (domid, entries) in zip(domids, directories) {
+                found.append(contentsOf: consoles(entries ?? [], of: domid))
+            }
+            return try channels(found)
         }
-        channels.sort { $0.devid < $1.devid }
+    }
+
+    private func consoles(_ entries: [Bytes], of domid: UInt32) -> [Console] {
+        sortedNumbers(entries).compactMap { Console(domid: domid, number: $0) }
+    }
+
+    /// The channels among these consoles, in the same order.
+    private func channels(_ consoles: [Console]) throws(StoreError) -> [DomainChannel] {
+        let summaries = try store.values(consoles.map { $0.hiddenRecord })
+        var found: [Channel?] = []
+        found.reserveCapacity(consoles.count)
+        var nodes: [Bytes] = []
+        for (console, summary) in zip(consoles, summaries) {
+            let channel = summary.flatMap { Channel(devid: console.devid, summary: $0) }
+            found.append(channel)
+            if channel == nil { ListedConsole.append(console, to: &nodes) }
+        }
+        var values = try store.values(nodes)[...]
+        var channels: [DomainChannel] = []
+        channels.reserveCapacity(consoles.count)
+        for (console, channel) in zip(consoles, found) {
+            if let channel = channel ?? ListedConsole.channel(console, &values) {
+                channels.append(DomainChannel(domid: console.domid, channel: channel))
+            }
+        }
         return channels
     }
 
@@ -37,7 +67,7 @@ extension Toolstack {
         let found = try attempt("reading channel \(devid)") { () throws(StoreError) in
             try channels([Console(domid: domid, devid: devid)])
         }
-        if let channel = found.first { return channel }
+        if let found = found.first { return found.channel }
         try checkExistence(of: domid)
         throw .notFound(devid)
     }
@@ -62,47 +92,50 @@ extension Toolstack {
     }
 }
 
-/// The reads that a channel's listing takes, and their meaning.
-enum ListedConsole {
-    /// How many requests `ask` adds.
-    private static var requests: Int { 7 }
+/// The entries of a directory that are numbers, in order.
+func sortedNumbers(_ entries: [Bytes]) -> [UInt64] {
+    entries.compactMap(canonicalNumber).sorted()
+}
 
+/// A channel, and the domain that has it.
+public struct DomainChannel: Sendable, Equatable {
+    public var domid: UInt32
+    public var channel: Channel
+}
+
+/// The reads that a channel takes, and their meaning.
+enum ListedConsole {
+    /// What a record without a summary has: libxl wrote it, or nobody yet.
+    private static var nodes: [Bytes] { ["backend", "name", "connection", "path"] }
+
+    /// Asks for all that may be there of one channel.
     static func ask(_ console: Console, _ batch: inout Batch) {
-        batch.read(console.record / "backend")
-        for directory in [console.record, console.hiddenRecord] {
-            batch.read(directory / "name")
-            batch.read(directory / "connection")
-            batch.read(directory / "path")
-        }
+        batch.read(console.hiddenRecord)
+        for node in nodes { batch.read(console.record / node) }
     }
 
-    /// The channel in the replies to the `position`th `ask`; nil when the
+    /// The channel in the replies from `first` on to `ask`; nil when the
     /// console is none, or goes away.
-    static func channel(
-        _ console: Console, _ replies: Replies, _ position: Int
-    ) throws(StoreError) -> Channel? {
-        let first = position * requests
-        let backend = try replies.value(first)
-        var values = first + 1
-        var name = try replies.value(values)
-        if name == nil {
-            values += 3
-            name = try replies.value(values)
+    static func channel(_ console: Console, _ replies: Replies, _ first: Int) throws(StoreError) -> Channel? {
+        if let summary = try replies.value(first), let channel = Channel(devid: console.devid, summary: summary) {
+            return channel
         }
-        guard let name, let word = try replies.value(values + 1) else { return nil }
-        let path = try replies.value(values + 2)
-        let connection: Connection
-        switch word {
-        case "none": connection = .none
-        case "pty": connection = .pty
-        case "path":
-            guard let path else { return nil }
-            connection = .path(path)
-        case "socket":
-            guard let path else { return nil }
-            connection = .socket(path)
-        default: connection = .unknown
-        }
+        var values: ArraySlice<Bytes?> = []
+        for index in 1...nodes.count { values.append(try replies.value(first + index)) }
+        return channel(console, &values)
+    }
+
+    /// The paths of a record without a summary.
+    static func append(_ console: Console, to paths: inout [Bytes]) {
+        for node in nodes { paths.append(console.record / node) }
+    }
+
+    /// The channel that the first values tell of, which are taken: those at
+    /// the paths of `append`.
+    static func channel(_ console: Console, _ values: inout ArraySlice<Bytes?>) -> Channel? {
+        let backend = values.removeFirst(), name = values.removeFirst(), word = values.removeFirst()
+        let path = values.removeFirst()
+        guard let name, let word, let connection = Connection(word: word, path: path) else { return nil }
         return Channel(
             devid: console.devid, name: name,
             backendDomid: backend.flatMap(Console.domid(ofBackend:)) ?? 0, connection: connection)

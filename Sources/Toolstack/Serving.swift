@@ -6,11 +6,6 @@ import XenStore
 /// LIBXL_DESTROY_TIMEOUT, in milliseconds.
 let patience: Int64 = 10_000
 
-/// Where xenchanneld announces that it serves a domain's backends.
-func announcement(in backendDomid: UInt32) -> Bytes {
-    Bytes("/local/domain") / backendDomid / "data" / "xenchanneld"
-}
-
 extension Toolstack {
     /// Waits until the backends of devices that were just added serve them.
     ///
@@ -19,19 +14,14 @@ extension Toolstack {
         for (position, device) in devices.enumerated() {
             let backend = device.console.backend(in: device.backendDomid)
             let outcome = try attempt("waiting for the backend of \(device.title)") { () throws(StoreError) in
-                try waitForChange(below: [backend], milliseconds: patience) {
-                    (connection) throws(StoreError) -> ServingOutcome? in
-                    var batch = Batch()
-                    batch.read(backend / "state")
-                    batch.read(backend / "error")
-                    let replies = try connection.run(batch)
-                    return ServingOutcome(state: try replies.value(0), error: try replies.value(1))
+                try waitForChange(of: [backend / "state", backend / "error"], milliseconds: patience) { values in
+                    ServingOutcome(state: values[0], error: values[1])
                 }
             }
             switch outcome {
             case .served?: continue
             case .refused(let text)?:
-                throw ChannelError(.failed, "\(device.title): the backend says: \(String(decoding: text.array, as: UTF8.self))", at: position)
+                throw ChannelError(.failed, "\(device.title): the backend says: \(Text(unquoted: text))", at: position)
             case .gone?:
                 throw ChannelError(.failed, "\(device.title) was removed meanwhile", at: position)
             case nil:

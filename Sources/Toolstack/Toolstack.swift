@@ -11,7 +11,7 @@ public struct Toolstack<Runner: BatchRunner> {
 
     /// Runs `body`, and says of a xenstore error that it came while `doing` that.
     func attempt<Result>(
-        _ doing: @autoclosure () -> String, _ body: () throws(StoreError) -> Result
+        _ doing: @autoclosure () -> Text, _ body: () throws(StoreError) -> Result
     ) throws(ChannelError) -> Result {
         do throws(StoreError) {
             return try body()
@@ -23,7 +23,7 @@ public struct Toolstack<Runner: BatchRunner> {
 
 extension ChannelError {
     /// An error of xenstore, met while `doing` something.
-    init(_ error: StoreError, while doing: String) {
+    init(_ error: StoreError, while doing: Text) {
         let kind: Kind
         switch error {
         case .timedOut: kind = .timedOut

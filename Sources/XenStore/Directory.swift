@@ -2,6 +2,42 @@ import CLibc
 import Channel
 
 extension BatchRunner {
+    /// The values of many nodes, nil where there is none.
+    public func values(_ paths: [Bytes]) throws(StoreError) -> [Bytes?] {
+        var values: [Bytes?] = []
+        try ask(.read, paths) { (replies, index, _) throws(StoreError) in values.append(try replies.value(index)) }
+        return values
+    }
+
+    /// The children of many nodes, nil where there is no such node.
+    public func directories(_ paths: [Bytes]) throws(StoreError) -> [[Bytes]?] {
+        var directories: [[Bytes]?] = []
+        try ask(.directory, paths) { (replies, index, path) throws(StoreError) in
+            directories.append(try children(replies, index, of: path))
+        }
+        return directories
+    }
+
+    /// Asks for many nodes, in as few batches as keep the memory and the time
+    /// of each within bounds.
+    @inline(never)
+    private func ask(
+        _ operation: Operation, _ paths: [Bytes],
+        _ use: (Replies, Int, Bytes) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        var start = 0
+        while start < paths.count {
+            let end = min(paths.count, start + 8192)
+            var batch = Batch()
+            for index in start..<end {
+                if operation == .read { batch.read(paths[index]) } else { batch.directory(paths[index]) }
+            }
+            let replies = try run(batch)
+            for index in start..<end { try use(replies, index - start, paths[index]) }
+            start = end
+        }
+    }
+
     /// The children of a node, whatever their number; nil when there is no such node.
     public func directory(_ path: Bytes, in transaction: Transaction = .none) throws(StoreError) -> [Bytes]? {
         var batch = Batch(in: transaction)

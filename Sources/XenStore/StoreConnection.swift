@@ -1,9 +1,11 @@
 import CLibc
 import Channel
+import FileSystem
 
 /// One connection to xenstored. Not for several threads at once; see `Store`.
 ///
-/// A batch's requests are written at once and its replies read as they come.
+/// A batch's requests are written at once and its replies read as they come;
+/// through the xenbus device, each after the reply to the one before.
 /// After any failure but a refusal the connection is closed: what it might
 /// still deliver could not be told from an answer to a later request.
 public final class StoreConnection {
@@ -12,8 +14,10 @@ public final class StoreConnection {
 
     /// For poll and epoll: readable when a watch event waits. -1 when closed.
     public private(set) var descriptor: Int32
-    /// A socket takes any number of messages in one write; the xenbus device
-    /// takes one, and does not tell when it is ready to be written.
+    /// A socket takes any number of messages. The xenbus device takes one in a
+    /// write, and has one buffer for it: the next write, even if the first has
+    /// returned, may change a message that is still on its way to xenstored.
+    /// So it gets the next one after the reply to the first.
     private let isSocket: Bool
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
@@ -61,31 +65,9 @@ public final class StoreConnection {
     }
 
     private static func connect(_ path: Bytes) throws(StoreError) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let capacity = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.count < capacity else { throw .disconnected(ENAMETOOLONG) }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.array) }
-        let descriptor = socket(
-            AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-        guard descriptor >= 0 else { throw .disconnected(errno) }
-        let deadline = now() + timeLimit
-        while true {
-            let result = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    CLibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-            if result == 0 { return descriptor }
-            let failure = errno
-            // The queue of a busy listener is full: there is nothing to poll for.
-            if failure == EAGAIN || failure == EINTR, now() < deadline {
-                _ = poll(nil, 0, 1)
-                continue
-            }
-            _ = CLibc.close(descriptor)
-            throw .disconnected(failure)
-        }
+        let descriptor = connectToSocket(path, until: now() + timeLimit)
+        guard descriptor >= 0 else { throw .disconnected(-descriptor) }
+        return descriptor
     }
 
     /// Sends a batch and waits for all of its replies.
@@ -105,15 +87,12 @@ public final class StoreConnection {
     private func exchange(_ batch: Batch, _ replies: inout Replies) throws(StoreError) {
         let deadline = now() + Self.timeLimit
         var sent = 0
-        var next = 0
         while replies.missing > 0 {
-            if sent < batch.bytes.count {
-                let end = isSocket || next + 1 >= batch.count ? batch.bytes.count : batch.starts[next + 1]
-                sent += try send(batch.bytes, sent..<end)
-                if sent == end { next += 1 }
-            }
-            let unsent = sent < batch.bytes.count
-            try wait(forSpace: unsent && isSocket, atOnce: unsent && !isSocket, until: deadline)
+            let answered = batch.count - replies.missing
+            let end = isSocket || answered + 1 >= batch.count ? batch.bytes.count : batch.starts[answered + 1]
+            if sent < end { sent += try send(batch.bytes, sent..<end) }
+            // The device does not tell when it can be written: a write blocks.
+            try wait(forSpace: sent < end && isSocket, atOnce: sent < end && !isSocket, until: deadline)
             try receive()
             while let message = try decoder.message() {
                 if message.type == Operation.watchEvent.rawValue {
@@ -208,13 +187,3 @@ public final class StoreConnection {
         }
     }
 }
-
-/// The monotonic clock, in milliseconds.
-public func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-}
-
-/// The calling thread's errno.
-public var errno: Int32 { __errno_location().pointee }

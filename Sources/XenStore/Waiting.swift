@@ -1,21 +1,28 @@
 import Channel
 
-/// Waits, on a connection of its own, until `look` finds what it looks for:
-/// it is called at first and after every change below `paths`.
+/// Waits, on a connection of its own, until `look` finds what it looks for in
+/// the values of some nodes: it is called at first, and after every change of
+/// the nodes or below them.
 ///
 /// - Returns: what `look` returned, nil when it found nothing within
 ///   `milliseconds`.
 public func waitForChange<Result>(
-    below paths: [Bytes], milliseconds: Int64,
-    _ look: (StoreConnection) throws(StoreError) -> Result?
+    of nodes: [Bytes], milliseconds: Int64, _ look: ([Bytes?]) -> Result?
 ) throws(StoreError) -> Result? {
     let deadline = now() + milliseconds
     let connection = try StoreConnection()
+    // The watches go along with the first reading, and before it: no change is missed.
     var batch = Batch()
-    for path in paths { batch.watch(path, token: "wait") }
-    try connection.run(batch).check()
+    for node in nodes { batch.watch(node, token: "wait") }
     while true {
-        if let result = try look(connection) { return result }
+        let first = batch.count
+        for node in nodes { batch.read(node) }
+        let replies = try connection.run(batch)
+        for watch in 0..<first { _ = try replies.payload(watch) }
+        var values: [Bytes?] = []
+        for index in nodes.indices { values.append(try replies.value(first + index)) }
+        if let result = look(values) { return result }
         if try connection.waitForEvents(until: deadline).isEmpty { return nil }
+        batch = Batch()
     }
 }

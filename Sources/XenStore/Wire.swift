@@ -88,7 +88,7 @@ public struct StaticText: Sendable, Equatable {
 
 extension StoreError {
     /// The error in words.
-    public var text: String {
+    public var text: Text {
         switch self {
         case .refused(let number): "xenstored refused it: \(errorText(number))"
         case .disconnected(0): "xenstored closed the connection"
@@ -98,13 +98,6 @@ extension StoreError {
         case .tooLong: "a xenstore path or value is too long"
         }
     }
-}
-
-/// What an errno means, in the C library's words.
-public func errorText(_ number: Int32) -> String {
-    var buffer = [CChar](repeating: 0, count: 128)
-    guard strerror_r(number, &buffer, buffer.count) == 0 else { return "errno \(number)" }
-    return buffer.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
 }
 
 /// The sizes of the protocol.
@@ -154,7 +147,7 @@ public struct Batch: Sendable {
 
     /// Reads outside of the batch's transaction, after what stands before in it.
     @discardableResult public mutating func readOutside(_ path: Bytes) -> Int {
-        add(.read, path, in: .none)
+        add(.read, path, in: Transaction.none)
     }
 
     @discardableResult public mutating func write(_ path: Bytes, _ value: Bytes) -> Int {
@@ -206,19 +199,16 @@ public struct Batch: Sendable {
         starts.append(bytes.count)
         operations.append(operation)
         if !operation.isHarmless { isHarmless = false }
-        append(operation.rawValue)
-        append(UInt32(truncatingIfNeeded: index))
-        append((other ?? transaction).id)
-        append(UInt32(truncatingIfNeeded: length))
+        // The protocol has the byte order of the host.
+        let header = (
+            operation.rawValue, UInt32(truncatingIfNeeded: index), (other ?? transaction).id,
+            UInt32(truncatingIfNeeded: length)
+        )
+        withUnsafeBytes(of: header) { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: path.array)
         bytes.append(0)
         bytes.append(contentsOf: rest)
         return index
-    }
-
-    private mutating func append(_ word: UInt32) {
-        // The protocol has the byte order of the host.
-        withUnsafeBytes(of: word) { bytes.append(contentsOf: $0) }
     }
 }
 
@@ -357,6 +347,12 @@ public struct Replies: Sendable {
         }
     }
 
+    /// Whether xenstored says that there is no such node. A domain without the
+    /// right to know is told something else.
+    public func isMissing(_ index: Int) -> Bool {
+        answers[index] == .refused(ENOENT)
+    }
+
     /// The children in a directory's listing; nil when there is no such node.
     ///
     /// - Throws: `.refused(E2BIG)` for a listing that needs XS_DIRECTORY_PART.
@@ -387,20 +383,6 @@ public struct Replies: Sendable {
 /// The NUL-terminated strings of a payload.
 func strings(in payload: ArraySlice<UInt8>) -> [Bytes] {
     payload.split(separator: 0).map { Bytes($0) }
-}
-
-/// A decimal number; nil for anything else, and beyond 64 bits.
-public func unsigned(_ digits: some Collection<UInt8>) -> UInt64? {
-    guard !digits.isEmpty else { return nil }
-    var value: UInt64 = 0
-    for digit in digits {
-        guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
-        let (tens, overflow1) = value.multipliedReportingOverflow(by: 10)
-        let (sum, overflow2) = tens.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
-        if overflow1 || overflow2 { return nil }
-        value = sum
-    }
-    return value
 }
 
 /// The errno of an XS_ERROR's name (xsd_errors in xs_wire.h); EIO for a name

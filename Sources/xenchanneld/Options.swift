@@ -5,7 +5,7 @@ import XenStore
 
 let version: StaticString = "0.1.0"
 
-let usage = """
+let usage: Text = """
     usage: xenchanneld [options]
 
     Serves the channels of Xen guests whose backend is this domain.

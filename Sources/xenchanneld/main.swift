@@ -3,6 +3,7 @@ import Backend
 import CLibc
 import CXenIO
 import Channel
+import FileSystem
 import XenStore
 
 exit(run())
@@ -21,7 +22,7 @@ func run() -> Int32 {
         return 0
     } catch {
         var line = Bytes("xenchanneld: ")
-        line.append(Bytes(error.message.utf8))
+        line.append(error.message.bytes)
         line.append("\n")
         _ = line.array.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
         return error.kind == .invalid ? 2 : 1
@@ -107,8 +108,8 @@ struct PIDFile {
     }
 }
 
-func print(_ text: String) {
-    var line = Bytes(text.utf8)
+func print(_ text: Text) {
+    var line = text.bytes
     line.append("\n")
     _ = line.array.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
 }

@@ -195,3 +195,19 @@ def test_destroy_takes_nothing_else_away(store, channels, place):
     assert store.remove(gone.frontend)
     channels.destroy(gone)
     assert store.read(f"{other.frontend}/state") == "1" and other.state == 2
+
+
+def test_added_while_the_domain_is_destroyed(daemon, store, place):
+    """libxl removes the devices that it finds, and in the end the domain: a channel that came in between goes too."""
+    domid, backends = 77, "/local/domain/0/backend/console/77"
+    store.write(f"/local/domain/{domid}", "")
+    added = [xlchannel.add(domid, xlchannel.Channel(str(n), Connection.SOCKET, str(place / str(n)))) for n in range(3)]
+    assert sorted(store.children(backends)) == ["1", "2", "3"]
+    # Whoever adds one to another domain must not be in the way.
+    other = xlchannel.add(1, xlchannel.Channel("other", Connection.SOCKET, str(place / "other")))
+    store.remove(f"/libxl/{domid}")
+    store.remove(f"/local/domain/{domid}")
+    wait_until(lambda: not any((place / channel.name).exists() for channel in added), "the sockets' end")
+    wait_until(lambda: store.read(backends) is None, "the backends' end")
+    assert (place / "other").exists()
+    xlchannel.remove(1, other)

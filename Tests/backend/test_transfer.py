@@ -123,6 +123,21 @@ def test_file(daemon, channels, place, rng):
     assert daemon.channel_status(channel)["from_guest"] == len(data)
 
 
+@pytest.mark.parametrize("filled", [OUT_SIZE, OUT_SIZE // 2 + 1], ids=["full", "half full"])
+def test_a_guest_that_waits_for_events_alone(channels, place, rng, filled):
+    """Nobody but the event says that there is space again: a guest that found the ring filled is told, each time."""
+    channel = channels.add(Connection.PATH, place / "file")
+    frontend = channel.guest().connect()
+    ring, kernel = frontend.ring, frontend.kernel
+    data, sent = rng.randbytes(1 << 20), 0
+    while sent < len(data):
+        sent += ring.put(data[sent:sent + rng.choice([16, 100, 1500, 2048])])
+        while ring.pending >= filled:
+            assert kernel.wait(5), f"no event, and {ring.pending} bytes in the ring"
+    frontend.drain()
+    assert (place / "file").read_bytes() == data
+
+
 @TWO_WAY
 def test_slow_reader_loses_nothing(daemon, channels, place, rng, connection):
     channel = channels.add(connection, path_of(connection, place))

@@ -154,7 +154,8 @@ static xentoollog_logger silent_logger = { log_nothing, show_no_progress, destro
     F(device_channel_list_free) F(devid_to_device_channel) F(name_to_device_channel) \
     F(device_channel_parse_json) F(channelinfo_parse_json) \
     F(channel_connection_parse_json) F(channel_set_logger) F(device_channels_add) \
-    F(domain_config_channels_from_json) F(domain_config_channels_to_json)
+    F(domain_config_channels_from_json) F(domain_config_channels_to_json) \
+    F(domain_channel_list) F(domain_channel_list_free)
 
 #define FIELD(name) __typeof__(libxl_##name) *name;
 struct api {

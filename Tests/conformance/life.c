@@ -63,12 +63,11 @@ static int take_away(uint32_t domid, int devid, bool destroy)
 
 /* F the front directory, B the back directory, L libxl's.  Values: $F $B the paths of
  * front and back directory, $g the guest, $b the backend domain, $n name, $c connection,
- * $p path.  Access: G the guest's, read by the backend; B the backend's, read by the
+ * $p path, $s the summary for lists.  Access: G the guest's, read by the backend; B the backend's, read by the
  * guest; T the toolstack's alone. */
 static const struct row { char where; const char *key, *value; char access; unsigned kinds; } expected[] = {
 #define EACH (1 << NONE | 1 << PTY | 1 << PATH | 1 << SOCKET)
 #define OF_LIBXL (1 << PTY | 1 << SOCKET)
-#define OF_OURS (1 << NONE | 1 << PATH)
 #define WITH_PATH (1 << PATH | 1 << SOCKET)
     { 'F', "", "", 'G', EACH },
     { 'F', "/backend", "$B", 'G', EACH },
@@ -99,15 +98,12 @@ static const struct row { char where; const char *key, *value; char access; unsi
     { 'L', "/name", "$n", 'T', OF_LIBXL },
     { 'L', "/connection", "$c", 'T', OF_LIBXL },
     { 'L', "/path", "$p", 'T', 1 << SOCKET },
-    { 'L', "/xlchannel", "", 'T', OF_OURS },
-    { 'L', "/xlchannel/name", "$n", 'T', OF_OURS },
-    { 'L', "/xlchannel/connection", "$c", 'T', OF_OURS },
-    { 'L', "/xlchannel/path", "$p", 'T', 1 << PATH },
+    { 'L', "/xlchannel", "$s", 'T', EACH },
 };
 
 static void test_nodes(int kind, int backend, int number)
 {
-    char front[128], back[128], libxl[128], guests[16], backends[16];
+    char front[128], back[128], libxl[128], guests[16], backends[16], summary[600];
     char *output;
     struct lines want = { 0 }, have = { 0 };
     size_t n;
@@ -117,6 +113,8 @@ static void test_nodes(int kind, int backend, int number)
     snprintf(libxl, sizeof libxl, "/libxl/%d/device/console/%d", GUEST, number);
     snprintf(guests, sizeof guests, "%d", GUEST);
     snprintf(backends, sizeof backends, "%d", backend);
+    snprintf(summary, sizeof summary, "%s\\x0a%d\\x0a%s%s%s", kinds[kind].text, backend, kinds[kind].name,
+             kinds[kind].path ? "\\x0a" : "", kinds[kind].path ? kinds[kind].path : "");
     output = got("%s/output", front);
     CHECK(output && (kind != PTY || !strcmp(output, "pty")), "output of a %s is \"%s\"", kinds[kind].text, output ? output : "-");
     printf("life: output of a %s, devid %d, is \"%s\"\n", kinds[kind].text, number - 1, output ? output : "-");
@@ -136,6 +134,7 @@ static void test_nodes(int kind, int backend, int number)
             case 'n': value = kinds[kind].name; break;
             case 'c': value = kinds[kind].text; break;
             case 'p': value = kinds[kind].path; break;
+            case 's': value = summary; break;
             case 'o': value = output ? output : ""; break;
             }
         if (r->access == 'T')

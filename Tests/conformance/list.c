@@ -320,20 +320,17 @@ static void test_new_connections(void)
         { .number = 1, .name = "one", .connection = "pty", .state = "4", .tty = "/dev/pts/5" },
         { .number = 3, .name = "three", .connection = "socket", .path = "/s", .state = "4", .tty = "" },
     };
-    static const char *const names[] = { "ours.none", "ours.path" }, *const connections[] = { "none", "path" };
+    static const char *const names[] = { "ours.none", "ours.path" }, *const summaries[] = {
+        "none\n0\nours.none", "path\n0\nours.path\n/var/log/guest",
+    };
     int na, nb, n;
     libxl_device_channel *a, *b;
 
     for (n = 0; n < 2; n++) {
         struct console c = { .number = 2 + 2 * n, .state = "4", .tty = "" };
-        char dir[64];
         put_console(XBT_NULL, GUEST, &of_libxl[n]);
         put_console(XBT_NULL, GUEST, &c);
-        snprintf(dir, sizeof dir, "/libxl/%d/device/console/%d/xlchannel", GUEST, c.number);
-        put(XBT_NULL, NULL, names[n], "%s/name", dir);
-        put(XBT_NULL, NULL, connections[n], "%s/connection", dir);
-        if (n)
-            put(XBT_NULL, NULL, "/var/log/guest", "%s/path", dir);
+        put(XBT_NULL, NULL, summaries[n], "/libxl/%d/device/console/%d/xlchannel", GUEST, c.number);
     }
     a = peer.device_channel_list(peer_ctx, GUEST, &na);
     CHECK(na == 2 && same_text(a[0].name, "one") && same_text(a[1].name, "three"), "libxl lists %d", na);
@@ -361,6 +358,66 @@ static void test_new_connections(void)
     free(a);
     ours.device_channel_list_free(b, nb);
     clear_guest();
+}
+
+/* ---- all domains at once ---------------------------------------------------------------- */
+
+enum { DOMAINS = 4, EACH = 12 };                       /* domain 4 is in /libxl alone */
+
+/* The list of all domains is those of each, one after another. */
+static void compare_host(const char *what)
+{
+    libxl_domain_channel *all = (void *)&all;
+    int num = -7, next = 0, domid, n, rc = ours.domain_channel_list(NULL, &all, &num);
+
+    CHECK(!rc && num >= 0 && !all == !num, "%s: list of all domains gives %d, %d at %p", what, rc, num, (void *)all);
+    for (domid = 0; domid <= DOMAINS; domid++) {
+        int count;
+        libxl_device_channel *list = ours.device_channel_list(NULL, (uint32_t)domid, &count);
+        for (n = 0; n < count; n++, next++)
+            CHECK(next < num && all[next].domid == (uint32_t)domid && same_channel(&all[next].channel, &list[n]),
+                  "%s: domain %d's devid %d is not number %d of all %d", what, domid, list[n].devid, next, num);
+        ours.device_channel_list_free(list, count);
+    }
+    CHECK(next == num, "%s: %d channels of all domains, %d of each", what, num, next);
+    ours.domain_channel_list_free(all, num);
+}
+
+static void test_all_domains(void)
+{
+    int domid, n, round;
+
+    compare_host("no channels");
+    for (round = 0; round < 20; round++) {
+        for (domid = DOMAINS - 1; domid >= 1; domid--)
+            for (n = EACH - 1; n >= 1; n--) {
+                struct console c = { .number = n, .name = n % 5 ? "a" : NULL, .connection = n % 2 ? "pty" : "x", .tty = "" };
+                if (random_below(3) == 0)
+                    continue;
+                c.backend = random_below(2) ? 0 : 2;
+                put_console(XBT_NULL, domid, &c);
+                if (n % 3 == 0)
+                    put(XBT_NULL, NULL, n % 2 ? "none\n3\nname" : "nonsense", "/libxl/%d/device/console/%d/xlchannel", domid, n);
+            }
+        put(XBT_NULL, NULL, "", "/libxl/no-domain/device/console/1/name");
+        put(XBT_NULL, NULL, "", "/libxl/4294967296/device/console/1/name");
+        compare_host("random channels");
+        for (domid = 1; domid < DOMAINS; domid++)
+            for (n = 1; n < EACH; n++) {
+                cut_console(XBT_NULL, domid, 0, n);
+                cut_console(XBT_NULL, domid, 2, n);
+            }
+    }
+    for (n = 1; n <= 2000; n++)                        /* more than one message holds */
+        put(XBT_NULL, NULL, "none\n0\nmany", "/libxl/%d/device/console/%d/xlchannel", DOMAINS, n);
+    compare_host("a long directory");
+    cut(XBT_NULL, "/libxl/%d", DOMAINS);
+    cut(XBT_NULL, "/libxl/no-domain");
+    cut(XBT_NULL, "/libxl/4294967296");
+    clear_guest();
+    ours.domain_channel_list_free(NULL, 0);
+    CHECK(ours.domain_channel_list(NULL, NULL, &n) == ERROR_INVAL, "a list of all domains into NULL");
+    CHECK(ours.domain_channel_list(NULL, &(libxl_domain_channel *){ NULL }, NULL) == ERROR_INVAL, "a list of all domains without num");
 }
 
 /* ---- a console that comes and goes while others list -------------------------------- */
@@ -442,6 +499,7 @@ int main(void)
     test_partial();
     test_odd_entries();
     test_new_connections();
+    test_all_domains();
     test_coming_and_going();
     test_null();
     xs_close(store);

@@ -11,6 +11,7 @@ from xlchannel import Connection, ErrorCode, LogLevel
 LAYOUTS = {
     xlchannel.libxl_device_channel: (48, {
         "backend_domid": 0, "backend_domname": 8, "devid": 16, "name": 24, "connection": 32, "u": 40}),
+    xlchannel.libxl_domain_channel: (56, {"domid": 0, "channel": 8}),
     xlchannel.libxl_channelinfo: (56, {
         "backend": 0, "backend_id": 8, "frontend": 16, "frontend_id": 24, "devid": 28, "state": 32, "evtch": 36,
         "rref": 40, "connection": 44, "u": 48}),

@@ -2,6 +2,7 @@
 import json
 import multiprocessing
 import re
+import subprocess
 import threading
 
 import pytest
@@ -31,6 +32,7 @@ def test_the_whole_life(guest, four):
         assert channel == Channel(given.name, given.connection, given.path, channel.devid)
     assert xlchannel.channels(guest) == added
     assert xlchannel.channels(guest + 1) == [], "another guest has none of them"
+    assert xlchannel.all_channels() == {guest: added}
 
     for channel in added:
         console = channel.devid + 1
@@ -78,6 +80,18 @@ def test_nodes(guest, four):
         named = f'/libxl/{guest}/device/console/{console}/name = "{channel.name}"   (n0)' in nodes
         assert named == (channel.connection in (Connection.PTY, Connection.SOCKET))
         xlchannel.remove(guest, channel)
+
+
+@pytest.mark.parametrize("take_away", [xlchannel.remove, xlchannel.destroy])
+def test_a_guest_hears_of_the_last_channels_end(guest, take_away):
+    """Linux removes a device when it hears of the device's own directory; a directory above it is nothing to it."""
+    directory = f"/local/domain/{guest}/device"
+    added = xlchannel.add(guest, Channel("org.test.only", Connection.NONE))
+    with subprocess.Popen(["timeout", "2", "xenstore-watch", directory], stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout.readline().strip() == directory
+        take_away(guest, added)
+        heard = watch.stdout.read().split()
+    assert f"{directory}/console/1" in heard
 
 
 def test_given_devids(guest):

@@ -217,10 +217,15 @@ def test_what_has_no_type_is_left_out(xl, guest, capfd):
     """A connection that another toolstack gave: no number stands for it."""
     channel = device(xl, b"org.test", PTY)
     assert xl.libxl_device_channel_v2_add(NULL, guest, byref(channel), NULL) == 0
-    node = f"/libxl/{guest}/device/console/1/connection"
-    subprocess.run(["xenstore-write", node, "smoke signals"], check=True)
+    record = f"/libxl/{guest}/device/console/1"
+    # In the summary, and without one as libxl has it.
+    subprocess.run(["xenstore-write", f"{record}/xlchannel", "smoke signals\n0\norg.test"], check=True)
     assert listed(xl) == []
-    subprocess.run(["xenstore-write", node, "pty"], check=True)
+    subprocess.run(["xenstore-rm", f"{record}/xlchannel"], check=True)
+    assert listed(xl) == [values(channel)]
+    subprocess.run(["xenstore-write", f"{record}/connection", "smoke signals"], check=True)
+    assert listed(xl) == []
+    subprocess.run(["xenstore-write", f"{record}/connection", "pty"], check=True)
     assert listed(xl) == [values(channel)]
     assert xl.libxl_device_channel_v2_remove(NULL, guest, byref(channel), NULL) == 0
     xl.libxl_device_channel_v2_dispose(byref(channel))

@@ -116,6 +116,22 @@ extension Ring.Segments {
         }
     }
 
+    /// A guest that found less than half of the ring free is told, also one that
+    /// wrote while the backend consumed.
+    @Test(arguments: [0, .max - 500] as [UInt32])
+    func whoMayWaitForSpace(_ index: UInt32) throws {
+        let page = Page(out: index)
+        var ring = Ring(page: page.pointer)
+        page.guestWrites([UInt8](repeating: 1, count: 1023))
+        ring.consume(1023)
+        #expect(!ring.mayAwaitSpace(from: index))
+        page.guestWrites([1])
+        #expect(ring.mayAwaitSpace(from: index))
+        #expect(!ring.mayAwaitSpace(from: ring.outConsumed))
+        page.guestWrites([UInt8](repeating: 1, count: 2047))
+        #expect(ring.mayAwaitSpace(from: ring.outConsumed))
+    }
+
     @Test func fullRings() throws {
         let page = Page(in: UInt32.max - 10, out: UInt32.max - 10)
         var ring = Ring(page: page.pointer)

@@ -1,0 +1,130 @@
+import CLibc
+import Channel
+import ChannelJSON
+
+/// What a command returned.
+public struct QMPReply: Sendable, Equatable {
+    /// The terminal of `chardev-add`.
+    public var pty: Bytes?
+    /// The set of `add-fd`.
+    public var descriptorSet: Int64?
+    /// The ids in the list of `query-chardev`.
+    public var chardevs: [Bytes] = []
+
+    public init() {}
+}
+
+/// One message from QEMU.
+public enum QMPMessage {
+    case greeting
+    /// Something happened in QEMU; nothing that channels need.
+    case event
+    /// The answer to the command with this id; QEMU leaves the id out when it
+    /// could not read the command.
+    case answer(id: Int64?, Result<QMPReply, ChannelError>)
+
+    /// Decodes one line. An error's kind is the one that libxl has for QEMU's
+    /// class of errors (libxl_qmp.c), and its message QEMU's own text.
+    ///
+    /// - Throws: `.qmpProtocol` for a line that is no message.
+    public init(line: Bytes) throws(ChannelError) {
+        var message: QMPMessage?
+        do throws(ChannelError) {
+            try line.withCString { (text) throws(ChannelError) in
+                try parse(text, Self.schema) { (object) throws(ChannelError) in message = try QMPMessage(&object) }
+                if case .answer(let id, .success(var reply))? = message {
+                    try parse(text, elementsOf: "return", Self.chardev) { (_, object) throws(ChannelError) in
+                        if let id = try object.takeBytes(0) { reply.chardevs.append(id) }
+                    }
+                    message = .answer(id: id, .success(reply))
+                }
+            }
+        } catch {
+            guard error.kind != .noMemory else { throw error }
+            throw ChannelError(.qmpProtocol, "QEMU sends what is no QMP: \(error.message)")
+        }
+        guard let message else { throw ChannelError(.qmpProtocol, "QEMU sends a message of no known kind") }
+        self = message
+    }
+
+    private init?(_ object: inout ObjectReader) throws(ChannelError) {
+        let id = try object.integer(1, as: Int64.self)
+        if object.has(4) {
+            let kind = ChannelError.Kind(qmpClass: try object.takeBytes(5) ?? Bytes())
+            let text = try object.takeBytes(6) ?? Bytes()
+            self = .answer(id: id, .failure(ChannelError(kind, "QEMU says: \(text)")))
+        } else if object.has(3) {
+            var reply = QMPReply()
+            reply.pty = try object.takeBytes(7)
+            reply.descriptorSet = try object.integer(8, as: Int64.self)
+            self = .answer(id: id, .success(reply))
+        } else if object.has(2) {
+            self = .event
+        } else if object.has(0) {
+            self = .greeting
+        } else {
+            return nil
+        }
+    }
+
+    private static var schema: Schema {
+        Schema(
+            members: [
+                Member("QMP", .map), Member("id", .integer), Member("event", .text),
+                Member("return", .map), Member("error", .map),
+                Member("class", .text, in: 4), Member("desc", .text, in: 4),
+                Member("pty", .text, in: 3), Member("fdset-id", .integer, in: 3),
+            ],
+            strict: false)
+    }
+
+    private static var chardev: Schema {
+        Schema(members: [Member("label", .text)], strict: false)
+    }
+}
+
+extension ChannelError.Kind {
+    /// libxl's error for one of QEMU's classes of errors.
+    init(qmpClass name: Bytes) {
+        switch name {
+        case "GenericError": self = .qmpGeneric
+        case "CommandNotFound": self = .qmpCommandNotFound
+        case "DeviceNotActive": self = .qmpDeviceNotActive
+        case "DeviceNotFound": self = .qmpDeviceNotFound
+        default: self = .qmpUnknown
+        }
+    }
+}
+
+/// Cuts what QEMU sends into lines, each of which is one message.
+public struct LineDecoder: Sendable {
+    /// The longest line, in bytes: thousands of character devices fit.
+    public static var limit: Int { 1 << 20 }
+
+    private var bytes: [UInt8] = []
+    /// How much of `bytes` is known to have no end of a line.
+    private var searched = 0
+
+    public init() {}
+
+    public mutating func append(_ more: UnsafeRawBufferPointer) {
+        bytes.append(contentsOf: more)
+    }
+
+    /// The next line, without its end; nil when more bytes are needed.
+    ///
+    /// - Throws: `.qmpProtocol` for a line beyond the limit.
+    public mutating func line() throws(ChannelError) -> Bytes? {
+        guard let end = bytes[searched...].firstIndex(of: UInt8(ascii: "\n")) else {
+            searched = bytes.count
+            guard searched <= Self.limit else {
+                throw ChannelError(.qmpProtocol, "QEMU sends a line without an end")
+            }
+            return nil
+        }
+        let line = Bytes(bytes[..<end])
+        bytes.removeFirst(end + 1)
+        searched = 0
+        return line
+    }
+}

@@ -1,0 +1,134 @@
+import CLibc
+import Channel
+import ChannelJSON
+import FileSystem
+
+/// What libxl keeps of a domain in files: its locks, and the configuration
+/// from which it builds the domain anew (libxl__userdata_path).
+struct Userdata {
+    /// libxl's locks of one domain. Whoever wants several takes them in this
+    /// order (libxl_internal.h: libxl__ev_devlock, then libxl__ev_qmp's own,
+    /// then the one of the saved configuration).
+    enum Lock {
+        /// Held while devices change and QEMU has a part in it.
+        case deviceChanges
+        /// Held while connected to QEMU's monitor.
+        case qmpSocket
+        /// Held while the saved configuration is read and written.
+        case domainUserdata
+
+        fileprivate var name: Bytes {
+            switch self {
+            case .deviceChanges: "libxl-device-changes-lock"
+            case .qmpSocket: "qmp-socket-lock"
+            case .domainUserdata: "domain-userdata-lock"
+            }
+        }
+    }
+
+    /// Where libxl runs a QEMU for the domain (libxl__dm_active). With a channel
+    /// in the saved configuration and no QEMU it refuses to attach any other
+    /// device (libxl__dm_check_start).
+    enum DeviceModel {
+        case none
+        case process
+        /// In a domain of its own, where files and sockets of domain 0 are out of reach.
+        case stubdomain
+    }
+
+    /// How long to wait for another program's lock, in milliseconds: libxl may
+    /// wait for QEMU and for a guest meanwhile, 10 seconds each.
+    private static var patience: Int64 { 60_000 }
+
+    private let domid: UInt32
+    private let uuid: Bytes
+    let deviceModel: DeviceModel
+
+    /// - Parameter vm: the value of the domain's node `vm`, `/vm/UUID`.
+    /// - Returns: nil for a domain without one, which is none of libxl's.
+    init?(of domid: UInt32, vm: Bytes?, deviceModel: DeviceModel) {
+        guard let vm, vm.array.starts(with: Bytes("/vm/").array) else { return nil }
+        uuid = Bytes(vm.array[4...])
+        // It becomes a part of a file's name.
+        guard uuid.count == 36, uuid.array.allSatisfy({ isHexadecimal($0) || $0 == UInt8(ascii: "-") }) else { return nil }
+        self.domid = domid
+        self.deviceModel = deviceModel
+    }
+
+    /// `kind` is libxl's: l for a lock, d for data, n for new data.
+    private func path(_ kind: Bytes, _ name: Bytes) -> Bytes {
+        var path = directory(named: "XEN_LIB_DIR", usually: "/var/lib/xen") / (Bytes("userdata-") + kind)
+        for part in [Bytes(decimal: domid), uuid, name] { path = path + "." + part }
+        return path
+    }
+
+    /// Runs `body` while holding a lock; without one where libxl has no directory.
+    func holding<Result>(
+        _ lock: Lock, _ body: () throws(ChannelError) -> Result
+    ) throws(ChannelError) -> Result {
+        let held = try LockFile.take(path("l", lock.name), until: now() + Self.patience)
+        defer { held?.release() }
+        return try body()
+    }
+
+    /// Edits the channels of the domain's saved configuration, if it has one.
+    ///
+    /// `body` runs when all that can go wrong has gone well, and the new
+    /// configuration is put in place after it; it stays as it was when `body` throws.
+    ///
+    /// - Parameters:
+    ///   - isLeftUnread: whether a document that cannot be read is left as it
+    ///     is, rather than an error.
+    ///   - edit: returns whether it changed anything.
+    func editConfiguration<Result>(
+        orLeaveUnread isLeftUnread: Bool = false,
+        _ edit: (inout SavedChannels) throws(ChannelError) -> Bool,
+        whenReady body: () throws(ChannelError) -> Result
+    ) throws(ChannelError) -> Result {
+        try holding(.domainUserdata) { () throws(ChannelError) in
+            let path = path("d", "libxl-json")
+            guard let document = try readFile(path) else { return try body() }
+            var channels: SavedChannels
+            do throws(ChannelError) {
+                channels = try SavedChannels(document)
+                guard try edit(&channels) else { return try body() }
+            } catch {
+                if isLeftUnread, error.kind != .noMemory { return try body() }
+                throw error.about("\(path)")
+            }
+            let replacement = try Replacement(of: path, with: channels.document, at: self.path("n", "libxl-json"))
+            let result: Result
+            do throws(ChannelError) {
+                result = try body()
+            } catch {
+                replacement.discard()
+                throw error
+            }
+            try replacement.commit()
+            return result
+        }
+    }
+}
+
+extension Optional where Wrapped == Userdata {
+    /// Without userdata there is nothing to lock.
+    func holding<Result>(
+        _ lock: Userdata.Lock, _ body: () throws(ChannelError) -> Result
+    ) throws(ChannelError) -> Result {
+        if let self { try self.holding(lock, body) } else { try body() }
+    }
+}
+
+/// A directory of Xen's: the one in the environment, unless the program has
+/// more rights than its caller.
+func directory(named variable: StaticString, usually path: Bytes) -> Bytes {
+    let name = UnsafeRawPointer(variable.utf8Start).assumingMemoryBound(to: CChar.self)
+    return secure_getenv(name).map { Bytes(cString: $0) } ?? path
+}
+
+private func isHexadecimal(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
+    default: false
+    }
+}

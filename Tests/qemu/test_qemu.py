@@ -1,0 +1,255 @@
+"""A guest's QEMU as the backend of its channels."""
+import ctypes
+import json
+import os
+import signal
+import socket
+import stat
+
+import pytest
+import xlchannel
+from conftest import BACKENDS, FRONTENDS, GUEST, IMAGE, QEMU, RECORDS, Consoles, device_model
+from guest import wait_until
+from xlchannel import Channel, Connection
+
+
+def nodes(store, directory):
+    return {name: store.read(f"{directory}/{name}") for name in store.children(directory)}
+
+
+def add(connection, path=None, name="org.test.channel", **rest):
+    return xlchannel.add(GUEST, Channel(name, connection, path and str(path), **rest))
+
+
+def test_nodes_of_a_pty(qemu, store):
+    added = add(Connection.PTY)
+    assert added.devid == 0
+    terminal = store.read(f"{FRONTENDS}/1/tty")
+    assert stat.S_ISCHR(os.stat(terminal).st_mode)
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    assert nodes(store, f"{FRONTENDS}/1") == {
+        "backend": f"{BACKENDS}/1", "backend-id": "0", "state": "4", "protocol": "vt100", "name": "org.test.channel",
+        "limit": "1048576", "type": "ioemu", "output": "chardev:xlchannel-0", "tty": terminal}
+    assert store.read(f"{RECORDS}/1/xlchannel/chardev") == "xlchannel-0"
+    assert store.read(f"{RECORDS}/1/name") == "org.test.channel"
+    assert xlchannel.info(GUEST, added).path == terminal
+    assert [(c.name, c.connection) for c in xlchannel.channels(GUEST)] == [("org.test.channel", Connection.PTY)]
+    assert qemu.chardevs() == ["serial0", "xlchannel-0"]
+    xlchannel.remove(GUEST, added)
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_a_socket_listens_at_once_and_goes_with_the_channel(qemu, tmp_path):
+    place = tmp_path / "socket"
+    added = add(Connection.SOCKET, place)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(place))
+    xlchannel.remove(GUEST, added)
+    assert not place.exists()
+
+
+def test_a_log_is_opened_for_qemu(qemu, tmp_path):
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    added = add(Connection.PATH, log)
+    assert qemu.chardevs() == ["serial0", "xlchannel-0"]
+    xlchannel.remove(GUEST, added)
+    assert log.read_text() == "before\n"
+    assert qemu.execute("query-fdsets") == []
+
+
+def test_none(qemu):
+    xlchannel.remove(GUEST, add(Connection.NONE))
+    assert qemu.chardevs() == ["serial0"]
+
+
+@pytest.mark.parametrize("connection", [Connection.PATH, Connection.SOCKET])
+def test_no_file_of_others_is_touched(qemu, tmp_path, connection):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    place = tmp_path / "place"
+    places = [place, tmp_path / "no" / "place", tmp_path]
+    place.symlink_to(victim)
+    if connection == Connection.SOCKET:
+        places.append(victim)
+    for bad in places:
+        with pytest.raises(xlchannel.ChannelError, match=r"channel -1 \(\"org.test.channel\"\): cannot"):
+            add(connection, bad)
+    assert victim.read_text() == "precious" and place.is_symlink()
+    assert qemu.chardevs() == ["serial0"]
+    assert qemu.execute("query-fdsets") == []
+
+
+def test_all_or_none(qemu, tmp_path, store):
+    """The third of three cannot be opened: neither devices nor character devices are left."""
+    (tmp_path / "file").write_text("")
+    channels = [Channel("a", Connection.PTY), Channel("b", Connection.SOCKET, str(tmp_path / "socket")),
+                Channel("c", Connection.SOCKET, str(tmp_path / "file"))]
+    structs = (xlchannel.libxl_device_channel * 3)(*[channel_struct(channel) for channel in channels])
+    with pytest.raises(xlchannel.ChannelError, match=r"channels\[2\]: channel -1 \(\"c\"\): cannot bind"):
+        add_all(structs)
+    assert qemu.chardevs() == ["serial0"]
+    assert not (tmp_path / "socket").exists()
+    assert store.children(RECORDS) == ["0"]
+    for struct in structs:
+        xlchannel.lib.libxl_device_channel_dispose(struct)
+
+
+def channel_struct(channel):
+    struct = xlchannel.libxl_device_channel()
+    xlchannel.lib.libxl_device_channel_from_json(None, struct, xlchannel.to_json(channel).encode())
+    return struct
+
+
+def add_all(structs):
+    """libxl_device_channels_add, which takes a libxl_domain_config: only C knows where its channels are."""
+    config = ctypes.create_string_buffer(1 << 14)
+    pointer = ctypes.cast(config, ctypes.c_void_p)
+    json_text = json.dumps({"channels": [json.loads(to_json(struct)) for struct in structs]})
+    enlight = ctypes.CDLL("libxenlight.so.4.17", mode=os.RTLD_LOCAL | os.RTLD_DEEPBIND)
+    enlight.libxl_domain_config_init.argtypes = enlight.libxl_domain_config_dispose.argtypes = [ctypes.c_void_p]
+    enlight.libxl_domain_config_from_json.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p]
+    enlight.libxl_domain_config_init(pointer)
+    context = ctypes.create_string_buffer(1 << 12)
+    assert enlight.libxl_domain_config_from_json(context, pointer, json_text.encode()) == 0
+    code = xlchannel.lib.libxl_device_channels_add(None, GUEST, pointer, None)
+    enlight.libxl_domain_config_dispose(pointer)
+    if code:
+        raise xlchannel.ChannelError(code, xlchannel._last.error)
+
+
+def to_json(struct):
+    text = xlchannel.lib.libxl_device_channel_to_json(None, struct)
+    try:
+        return ctypes.string_at(text).decode()
+    finally:
+        xlchannel._libc.free(text)
+
+
+def test_ids_collide_with_none_and_stale_ones_go(qemu, tmp_path):
+    """The chardev of xl's lost channel, with the socket that it keeps, and one of a program that died."""
+    place = tmp_path / "socket"
+    address = {"type": "unix", "data": {"path": str(place)}}
+    qemu.execute("chardev-add", id="libxl-channel0", backend={
+        "type": "socket", "data": {"addr": address, "server": True, "wait": False}})
+    qemu.execute("chardev-add", id="xlchannel-0", backend={"type": "null", "data": {}})
+    qemu.execute("chardev-add", id="xlchannel-1x", backend={"type": "null", "data": {}})
+    qemu.execute("chardev-add", id="other", backend={"type": "null", "data": {}})
+    added = add(Connection.SOCKET, place)
+    assert qemu.chardevs() == ["other", "serial0", "xlchannel-0"]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(place))
+    second = add(Connection.NONE, name="second")
+    assert qemu.chardevs() == ["other", "serial0", "xlchannel-0", "xlchannel-1"]
+    for channel in added, second:
+        xlchannel.remove(GUEST, channel)
+    assert qemu.chardevs() == ["other", "serial0"]
+
+
+def test_many_rounds(qemu):
+    for _ in range(50):
+        channels = [add(Connection.PTY, name=f"c{n}") for n in range(3)]
+        for channel in channels:
+            xlchannel.remove(GUEST, channel)
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_destroy_leaves_no_chardev(qemu, store):
+    added = add(Connection.PTY)
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    xlchannel.destroy(GUEST, added)
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_a_name_that_is_taken_leaves_no_chardev(qemu):
+    added = add(Connection.PTY)
+    with pytest.raises(xlchannel.DeviceExistsError):
+        add(Connection.NONE)
+    assert qemu.chardevs() == ["serial0", "xlchannel-0"]
+    xlchannel.remove(GUEST, added)
+
+
+def test_qemu_dies_while_it_serves(qemu, store):
+    added = add(Connection.PTY)
+    qemu.process.kill()
+    qemu.process.wait()
+    with pytest.raises(xlchannel.NotReadyError, match="no QEMU listens"):
+        add(Connection.NONE, name="second")
+    xlchannel.remove(GUEST, added)  # there is nobody to wait for
+    assert store.children(RECORDS) == ["0"]
+
+
+def test_qemu_hangs_while_it_serves(qemu, store):
+    """destroy takes the channel away, and says what it could not."""
+    added = add(Connection.PTY)
+    qemu.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(xlchannel.TimedOutError, match="is removed, but not its character device"):
+        xlchannel.destroy(GUEST, added)
+    assert store.children(RECORDS) == ["0"]
+
+
+def test_a_guest_without_a_driver(store):
+    """The channel is added, its state stays 2, and it can be removed."""
+    qemu = QEMU()
+    try:
+        with device_model(store), Consoles(connects=False):
+            added = add(Connection.PTY)
+            assert store.read(f"{BACKENDS}/1/state") == "2"
+            xlchannel.remove(GUEST, added)
+            assert qemu.chardevs() == ["serial0"]
+    finally:
+        qemu.end()
+
+
+def test_a_guest_that_does_not_let_go(store):
+    """remove gives up after 10 seconds and leaves all as it was; destroy does not ask."""
+    qemu = QEMU()
+    try:
+        with device_model(store), Consoles() as consoles:
+            added = add(Connection.PTY)
+            wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+            consoles.connects = False
+            with pytest.raises(xlchannel.TimedOutError):
+                xlchannel.remove(GUEST, added)
+            assert (store.read(f"{BACKENDS}/1/state"), store.read(f"{BACKENDS}/1/online")) == ("4", "1")
+            assert qemu.chardevs() == ["serial0", "xlchannel-0"]
+            xlchannel.destroy(GUEST, added)
+            assert qemu.chardevs() == ["serial0"]
+    finally:
+        qemu.end()
+
+
+def test_xenchanneld_goes_before_qemu(qemu, store):
+    """Where it is announced it serves, and QEMU is not asked; nobody answers here, so the add fails."""
+    store.write("/local/domain/0/data/xenchanneld", "1")
+    try:
+        with pytest.raises(xlchannel.TimedOutError):
+            add(Connection.PTY)
+    finally:
+        store.remove("/local/domain/0/data")
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_qemu_serves_in_domain_0_alone(qemu):
+    with pytest.raises(xlchannel.NotReadyError, match="nothing serves channels in domain 2"):
+        add(Connection.PTY, backend_domid=2)
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_a_stubdomain_is_out_of_reach(qemu, store):
+    store.write(f"{IMAGE}/device-model-domid", "2")
+    with pytest.raises(xlchannel.NotReadyError):
+        add(Connection.PTY)
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_what_libxl_made_is_removed(qemu, store):
+    """A channel of the domain's creation, with libxl's own character device."""
+    added = add(Connection.PTY)
+    qemu.execute("chardev-add", id="libxl-channel1", backend={"type": "null", "data": {}})
+    store.remove(f"{RECORDS}/1/xlchannel")
+    qemu.execute("chardev-remove", id="xlchannel-0")
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    xlchannel.remove(GUEST, added)
+    assert qemu.chardevs() == ["serial0"]
