@@ -1,0 +1,82 @@
+"""Measures backends of channels in dom0, in alternation: each argument is NAME=PID, and NAME the socket of its channel.
+
+It prints lines of JSON as the programs of bench/ do. The guest answers as Tests/xen/guest/init tells.
+"""
+import json
+import os
+import socket
+import sys
+import time
+
+PAIRS, WARM_UPS = 15, 2
+ECHOES, LINES, TAG = 10, 3000, "x" * 60
+BYTES = sum(len(f"{TAG} {number}\n") for number in range(1, LINES + 1))
+
+
+def cpu_time(pid):
+    """Seconds that a process has run."""
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[0]) / 1e9
+    except FileNotFoundError:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def kilobytes(pid, key):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key + ":"))
+
+
+class Backend:
+    def __init__(self, name, pid):
+        self.name, self.pid = name, int(pid)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(name)
+
+    def receive(self, count):
+        while count > 0:
+            data = self.socket.recv(min(count, 65536))
+            if not data:
+                sys.exit(f"{self.name}: the channel ended")
+            count -= len(data)
+
+    def echo(self):
+        """Seconds from a line to the guest to the end of its answer."""
+        begin = time.monotonic()
+        for _ in range(ECHOES):
+            self.socket.sendall(b"ping\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                answer += self.socket.recv(4096)
+        return (time.monotonic() - begin) / ECHOES
+
+    def pour(self):
+        """Seconds, and the backend's seconds of CPU, for BYTES from the guest, from the first of them on."""
+        self.socket.sendall(f"!lines {LINES} {TAG}\n".encode())
+        self.receive(1)
+        ran, begin = cpu_time(self.pid), time.monotonic()
+        self.receive(BYTES - 1)
+        return time.monotonic() - begin, cpu_time(self.pid) - ran
+
+
+def report(subject, unit, series):
+    print(json.dumps({"subject": subject, "unit": unit, "series": series}), flush=True)
+
+
+backends = [Backend(*argument.split("=")) for argument in sys.argv[1:]]
+latency, throughput, cpu = ({b.name: [] for b in backends} for _ in range(3))
+for turn in range(-WARM_UPS, PAIRS):
+    for b in backends:
+        echo, (seconds, ran) = b.echo(), b.pour()
+        if turn >= 0:
+            latency[b.name].append(echo * 1e3)
+            throughput[b.name].append(BYTES / seconds / 1e3)
+            cpu[b.name].append(ran * 1e3 / (BYTES / 1e6))
+report("xen-latency", "ms", latency)
+report("xen-throughput", "KB/s", throughput)
+report("xen-cpu", "ms/MB", cpu)
+report("xen-memory", "KB", {b.name: [kilobytes(b.pid, "Rss")] for b in backends})
+report("xen-private", "KB", {b.name: [kilobytes(b.pid, "Private_Dirty")] for b in backends})
