@@ -25,6 +25,14 @@ equal() {
     if [ "$2" = "$3" ]; then say "ok: $1"; else fail "$1: '$2' rather than '$3'"; fi
 }
 
+# refused WHAT STATUS COMMAND…: the command must fail with this status.
+refused() {
+    what=$1 expected=$2 status=0
+    shift 2
+    "$@" || status=$?
+    equal "$what" $status $expected
+}
+
 # wait_for SECONDS WHAT COMMAND…: the command, tried again and again, must succeed in time. Tells how long it took.
 wait_for() {
     limit=$(($(hundredths) + $1 * 100)) what=$2 began=$(hundredths)
@@ -51,8 +59,24 @@ start_guest() {
     write_config "$@" >$2.cfg
     name=$2
     say "creating $1 guest $name"
+    forget_log $name
     xl create -q $name.cfg || fail "xl create $name"
     guest_says $name 'agent: ready' 150
+}
+
+# shared_guest [qemu]: names a PV guest without channels, with or without a QEMU, in $guest, and its number in $id. It is
+# booted by the first scenario of a boot that asks for it; one that passes leaves it to the next.
+shared_guest() {
+    guest=shared${1:+-$1}
+    if xl domid $guest >/dev/null 2>&1; then
+        forget_log $guest
+    elif [ $guest = shared ]; then
+        start_guest pv $guest
+    else
+        # One channel at creation is lost, but it makes xl start a QEMU.
+        start_guest pv $guest 'channel = [ "name=org.test.lost,connection=pty" ]'
+    fi
+    id=$(domid $guest)
 }
 
 # start_driver_domain NAME: a PV guest that has the project's files too, and may be the backend of other guests.
@@ -116,6 +140,21 @@ guest_run() {
     return $(sed -n "s/^END $request \([0-9]*\).*/\1/p" $(guest_log $1))
 }
 
+# The project: `channel` (Tests/xen/channel.c) stands for a toolstack that uses the library.
+
+# start_xenchanneld [OPTION…]: starts the daemon and waits until it serves. Its process is $xenchanneld.
+start_xenchanneld() {
+    in_background xenchanneld --foreground --log-file /tmp/scenario/xenchanneld.log "$@"
+    xenchanneld=$!
+    wait_for 10 'xenchanneld serves' xenstore-exists /local/domain/0/data/xenchanneld
+}
+
+# stop_xenchanneld: ends it in order.
+stop_xenchanneld() {
+    kill $xenchanneld
+    wait_for 10 'xenchanneld has ended' is_gone /local/domain/0/data/xenchanneld
+}
+
 # Channels
 
 # ask_socket PATH LINE [SECONDS], ask_pty PATH LINE [SECONDS]: sends a line and prints the line that comes back.
@@ -145,8 +184,9 @@ state() { xenstore-read $1/state; }
 has_state() { [ "$(xenstore-read $1/state)" = $2 ]; }
 is_gone() { ! xenstore-exists $1; }
 
-# snapshot FILE: all of xenstore with its permissions, in order.
-snapshot() { xenstore-ls -fp | sort >$1; }
+# snapshot FILE: all of xenstore with its permissions, in order, but for what guests say of themselves in their own time,
+# and the directory in which xenchanneld announces itself.
+snapshot() { xenstore-ls -fp | grep -vE '^/local/domain/([0-9]+/(error|control/feature-)|0/data )' | sort >$1; }
 
 # same_store FILE: xenstore must be what it was at the snapshot.
 same_store() {
@@ -154,7 +194,21 @@ same_store() {
     if diff $1 now; then say "ok: xenstore as before"; else fail "xenstore differs"; fi
 }
 
+# saved_configuration DOMID: the file from which libxl makes the domain anew.
+saved_configuration() { ls /var/lib/xen/userdata-d.$1.*.libxl-json; }
+
+# saved_channels DOMID: its channels, as CONSOLE NAME.
+saved_channels() {
+    sed -n '/"channels"/,/^    \]/p' $(saved_configuration $1) | tr -d '\000' |
+        sed -n 's/.*"devid": \([0-9]*\),/\1/p; s/.*"name": "\(.*\)",/\1/p' | paste -d' ' - - | sort
+}
+
 # QEMU
+
+# chardevs DOMID: the ids of its character devices.
+chardevs() {
+    qmp $1 '{"execute": "query-chardev"}' | tr ',{}' '\n' | sed -n 's/.*"label": "\(.*\)".*/\1/p' | sort
+}
 
 # qmp DOMID COMMAND…: executes commands, each a JSON object, in the domain's QEMU and prints one answer a line.
 qmp() {
