@@ -13,8 +13,9 @@ DESTDIR    ?=
 # What must be on the machine, by Debian's names.
 PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev \
                  git libcurl4 libncurses6 libsqlite3-0 libxml2 # for Swift itself
-TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat python3 \
+TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat qemu-system-x86 python3 \
                  $(if $(filter /usr/bin/python3,$(PYTHON)),python3-pytest python3-hypothesis)
+BENCH_PACKAGES := python3-matplotlib
 XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
 # The python3 of the PATH if it has what the tests want, or else Debian's.
 PYTHON        ?= $(shell python3 -c 'import pytest, hypothesis' 2>/dev/null && echo python3 || echo /usr/bin/python3)
@@ -25,11 +26,13 @@ BUILD   := .build
 OBJECTS := $(BUILD)/embedded/release
 LIBRARY := $(BUILD)/lib/$(SONAME)
 DAEMON  := $(BUILD)/sbin/xenchanneld
-SOURCES := Package.swift $(shell find Sources include -type f)
+SOURCES := Package.swift $(shell find Sources include -type f -not -path 'Sources/xlchannel/*')
+# The command, which alone needs what is not here (swift-argument-parser); empty: neither built nor installed.
+COMMAND := $(BUILD)/sbin/xlchannel
 
-.PHONY: all deps test-deps check check-xen demo install uninstall clean help
+.PHONY: all deps test-deps xen-deps check check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
 
-all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) ## build what ships
+all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) $(COMMAND) ## build what ships
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,16 +48,45 @@ test-deps:
 	$(need_swift)
 	@Tests/packages $(PACKAGES) $(TEST_PACKAGES)
 
-check: test-deps ## run all tests, or some: make check PARTS="unit python"
+xen-deps:
+	@Tests/packages $(XEN_PACKAGES)
+
+check: test-deps xen-deps ## run all tests, or some: make check PARTS="unit python"
 	@PYTHON='$(PYTHON)' Tests/check $(PARTS)
 
-check-xen: all ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
-	@Tests/packages $(XEN_PACKAGES)
+check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
+	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)
+
+xen-overlay: all xen-deps
 	rm -rf $(BUILD)/xen/overlay
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/xen/overlay PREFIX=/usr
 	install -d $(BUILD)/xen/overlay/usr/lib/python3/dist-packages
 	cp -r python/xlchannel $(BUILD)/xen/overlay/usr/lib/python3/dist-packages/
-	Tests/xen/run --overlay $(BUILD)/xen/overlay $(SCENARIOS)
+	install -d $(BUILD)/xen/overlay/usr/bin $(BUILD)/xen/overlay/usr/share/xlchannel
+	cp examples/*.py $(BUILD)/xen/overlay/usr/share/xlchannel/
+	@for program in examples/add examples/channels Tests/xen/channel; do \
+	    $(CC) -Wall -Wextra -O1 -I$(BUILD)/xen/overlay/usr/include -o $(BUILD)/xen/overlay/usr/bin/$${program##*/} \
+	        $$program.c -L$(BUILD)/xen/overlay/usr/lib -lxlchannel || exit; \
+	done
+
+bench: bench-programs ## measure ours and libxenlight in alternation; docs/performance.md tells more
+	@Tests/packages $(BENCH_PACKAGES)
+	bench/run $(BENCH_OPTIONS)
+
+bench-check: bench-programs ## count instructions, and compare with bench/baseline.json
+	bench/check
+
+bench-programs: all
+	$(need_swift)
+	@Tests/packages $(PACKAGES) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory -s -f Tests/host/Makefile lib
+	@$(MAKE) --no-print-directory -s -f bench/Makefile
+
+bench-xen: xen-overlay ## measure xenchanneld and QEMU on a nested Xen
+	install -D bench/xen/measure.py $(BUILD)/xen/overlay/usr/share/bench/measure.py
+	Tests/xen/run --overlay $(BUILD)/xen/overlay --scenarios bench/xen
+	@Tests/packages $(BENCH_PACKAGES)
+	bench/run --add $(BUILD)/xen/log/01-backends.log $(BENCH_OPTIONS)
 
 demo: all test-deps ## show the main job, on a machine without Xen
 	@examples/demo
@@ -78,9 +110,21 @@ $(DAEMON): $(OBJECTS)/libBackend.a Makefile
 	    $< -lxengnttab -lxenevtchn -lyajl -lm
 
 $(OBJECTS)/libBackend.a: $(OBJECTS)/libLibXLChannel.a
+	@rm -f $@
 	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product Backend
 	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --target xenchanneld
 	@touch $@
+
+# Ordinary Swift, with its runtime linked in: so is the C++ library that the runtime needs, which is found first in a
+# directory where it has no shared version. The option is for clang, which Swift links with.
+$(BUILD)/sbin/xlchannel: $(shell find Sources/xlchannel include -type f) Makefile | $(LIBRARY) $(BUILD)/lib/libxlchannel.so
+	@mkdir -p $(@D) $(BUILD)/command/static
+	ln -sf "$$($(CC) -print-file-name=libstdc++.a)" $(BUILD)/command/static/libstdc++.a
+	$(SWIFT) build --package-path Sources/xlchannel -c release --scratch-path $(BUILD)/command --product xlchannel \
+	    --static-swift-stdlib --disable-local-rpath -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc \
+	    $(foreach option,-L$(CURDIR)/$(BUILD)/command/static -L$(CURDIR)/$(BUILD)/lib -z relro -z now --gc-sections -s,\
+	        -Xlinker $(option))
+	install -m 755 $(BUILD)/command/release/xlchannel $@
 
 $(BUILD)/lib/libxlchannel.so:
 	@mkdir -p $(@D)
@@ -93,15 +137,16 @@ $(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile
 $(OBJECTS)/libLibXLChannel.a: $(SOURCES)
 	$(need_swift)
 	@Tests/packages $(PACKAGES)
+	@rm -f $@ # an archive that is there keeps the objects of files that are not
 	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product LibXLChannel
 	@touch $@
 
-install: all ## install library, headers, daemon (PREFIX LIBDIR SBINDIR INCLUDEDIR UNITDIR DESTDIR)
+install: all ## install library, headers, daemon, command (PREFIX LIBDIR SBINDIR INCLUDEDIR UNITDIR DESTDIR)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so
 	install -d $(DESTDIR)$(SBINDIR)
-	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)/xenchanneld
+	install -m 755 $(DAEMON) $(COMMAND) $(DESTDIR)$(SBINDIR)
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	    pkgconfig/xlchannel.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc
@@ -109,7 +154,7 @@ install: all ## install library, headers, daemon (PREFIX LIBDIR SBINDIR INCLUDED
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/xenchanneld.service.in > $(DESTDIR)$(UNITDIR)/xenchanneld.service
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(SBINDIR)/xenchanneld $(DESTDIR)$(UNITDIR)/xenchanneld.service \
+	rm -f $(DESTDIR)$(SBINDIR)/xenchanneld $(DESTDIR)$(SBINDIR)/xlchannel $(DESTDIR)$(UNITDIR)/xenchanneld.service \
 	    $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libxlchannel.so \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/xlchannel.pc \
 	    $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/*.h))
