@@ -33,6 +33,7 @@ wait_for 20 'the socket answers' eval '[ "$(ask_socket sock hello 2)" = "echo hv
 xl -T migrate -s '' alpha 'xl -T migrate-receive' </dev/null || fail 'the guest is migrated'
 restored
 expect 'the socket is gone' [ ! -e sock ]
+forget_log alpha
 expect 'the channel is removed' channel remove $id org.test.sock
 equal 'and added' "$(channel add $id org.test.sock socket /tmp/scenario/sock)" 0
 guest_says alpha 'agent: hvc1 up org.test.sock'
