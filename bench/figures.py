@@ -6,7 +6,7 @@ import collections
 
 Target = collections.namedtuple("Target", "subject title against must aim at_least", defaults=[False])
 
-PEER, BARE = "peer", "bare"
+PEER, BARE, ONE = "peer", "bare", "one"
 
 TARGETS = [
     Target("load", "dlopen, first call, dlclose in a fresh process", PEER, 0.5, 0.25),
@@ -25,6 +25,7 @@ TARGETS = [
     Target("list-of-libxl-9", "list of 9 channels that libxl made", PEER, None, None),
     Target("list-of-libxl-90", "list of 90 channels that libxl made", PEER, None, None),
     Target("add-remove", "add and remove, xenstore part", PEER, 0.3, 0.15),
+    Target("add-remove", "add and remove, to the same requests one by one", ONE, None, None),
     Target("host-10", "all channels of 10 domains, 2 each", PEER, None, None),
     Target("host-100", "all channels of 100 domains", PEER, None, None),
     Target("host-1000", "all channels of 1,000 domains", PEER, 0.15, None),

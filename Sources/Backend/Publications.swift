@@ -49,7 +49,7 @@ struct Publications {
                     writes.remove(node.directory / node.key)
                 }
             }
-            if writes.count > 0 { _ = try store.run(writes) }
+            return .commit((), last: writes)
         }
     }
 }

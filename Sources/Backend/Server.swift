@@ -259,11 +259,11 @@ public final class Server {
                 reads.read(Bytes("/local/domain") / place.domid)
                 reads.directory(parent)
                 let replies = try store.run(reads)
-                guard replies.isMissing(0) else { return }
+                guard replies.isMissing(0) else { return .abort(()) }
                 var removals = Batch(in: transaction)
                 removals.remove(parent / place.number)
                 if try replies.children(1)?.count == 1 { removals.remove(parent) }
-                _ = try store.run(removals)
+                return .commit((), last: removals)
             }
         } catch {
             if store.descriptor < 0 { loseStore(error) } else { log(.error, error.text) }

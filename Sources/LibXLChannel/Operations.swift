@@ -82,7 +82,7 @@ func add<Struct: ChannelStruct>(
                 throw isArray ? named(error, at: index) : error
             }
         }
-        let added: [Toolstack<Store>.Added]
+        let added: [AddedChannel]
         do throws(ChannelError) {
             added = try toolstack.add(requests, to: domid)
         } catch {

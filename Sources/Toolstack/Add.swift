@@ -3,16 +3,16 @@ import Channel
 import ChannelJSON
 import XenStore
 
-extension Toolstack {
-    /// A channel that was added: where it is.
-    public struct Added: Sendable, Equatable {
-        public var devid: Int32
-        public var backendDomid: UInt32
-        /// An automatic devid whose console number collides with another's
-        /// device in a Linux guest.
-        public var collidesInLinux: Bool
-    }
+/// A channel that was added: where it is.
+public struct AddedChannel: Sendable, Equatable {
+    public var devid: Int32
+    public var backendDomid: UInt32
+    /// An automatic devid whose console number collides with another's
+    /// device in a Linux guest.
+    public var collidesInLinux: Bool
+}
 
+extension Toolstack {
     /// Adds channels to a domain, all or none, in one transaction, and waits
     /// until their backends serve them.
     ///
@@ -21,7 +21,7 @@ extension Toolstack {
     ///   refuses, or what xenstore gives. Then nothing is left.
     public func add(
         _ requests: [ChannelRequest], to domid: UInt32
-    ) throws(ChannelError) -> [Added] {
+    ) throws(ChannelError) -> [AddedChannel] {
         var backends: [UInt32] = []
         for (position, request) in requests.enumerated() {
             do throws(ChannelError) {
@@ -64,7 +64,7 @@ extension Toolstack {
 
     private func add(
         _ requests: [ChannelRequest], to domid: UInt32, _ backends: [UInt32], _ servers: [Server]
-    ) throws(ChannelError) -> [Added] {
+    ) throws(ChannelError) -> [AddedChannel] {
         var before = Batch()
         before.directory(Console.records(of: domid))
         Userdata.ask(domid, &before)
@@ -75,16 +75,35 @@ extension Toolstack {
         var userdata: Userdata?
         let added = try store.withTransaction(
             after: before, orElse: { ChannelError($0, while: doing) }
-        ) { (transaction, replies) throws(ChannelError) in
-            userdata = try attempt(doing) { () throws(StoreError) in try Userdata(of: domid, replies, 1) }
-            let taken = try present(
-                subject, domid, requests, backends, servers,
-                expecting: try? store.children(replies, 0, of: Console.records(of: domid)), in: transaction)
-            let added = try place(requests, backends, beside: taken)
-            var writes = Batch(in: transaction)
-            for device in devices(requests, added, servers, of: domid) { device.write(&writes) }
-            try attempt(doing) { () throws(StoreError) in try store.run(writes).checkWrites() }
-            return added
+        ) { (transaction, before) throws(ChannelError) -> TransactionEnd<[AddedChannel]> in
+            let listing = try attempt(doing) { () throws(StoreError) in
+                userdata = try Userdata(of: domid, before, 1)
+                return try consoles(of: domid, before, 0, in: transaction)
+            }
+            // Made from what was there before the transaction. What is read
+            // within it, along with the writing, tells whether it is still so.
+            let places = Result { () throws(ChannelError) in try place(requests, backends, beside: listing.consoles.map { $0.number }) }
+            var batch = Batch(in: transaction)
+            batch.directory(Console.records(of: domid))
+            askDomains(domid, backends, &batch)
+            let names = batch.count
+            askNames(listing, &batch)
+            let writes = batch.count
+            if case .success(let added) = places {
+                for device in devices(requests, added, servers, of: domid) { device.write(&batch) }
+            }
+            let replies = try attempt(doing) { () throws(StoreError) in try store.run(batch) }
+            try checkDomains(subject, requests, backends, servers, replies, 1)
+            let taken = try attempt(doing) { () throws(StoreError) in
+                try listing.isStill(replies, 0) ? self.names(listing, replies, names) : nil
+            }
+            guard let taken else { return .again }
+            try checkNames(requests, beside: taken)
+            let added = try places.get()
+            try attempt(doing) { () throws(StoreError) in
+                for index in writes..<replies.count { try replies.checkWrite(index) }
+            }
+            return .commit(added)
         }
         let new = devices(requests, added, servers, of: domid)
         do throws(ChannelError) {
@@ -129,7 +148,7 @@ extension Toolstack {
     }
 
     private func devices(
-        _ requests: [ChannelRequest], _ places: [Added], _ servers: [Server], of domid: UInt32
+        _ requests: [ChannelRequest], _ places: [AddedChannel], _ servers: [Server], of domid: UInt32
     ) -> [Device] {
         requests.indices.map { index in
             Device(
@@ -138,114 +157,136 @@ extension Toolstack {
         }
     }
 
-    /// What a transaction must know of a domain's channels.
-    struct Taken {
-        var consoles: [UInt32]
-        var names: [Bytes]
+    /// The reads that tell whether a domain and the backends' domains are
+    /// there, and xenchanneld in these.
+    private func askDomains(_ domid: UInt32, _ backends: [UInt32], _ batch: inout Batch) {
+        batch.read(Bytes("/local/domain") / domid)
+        for backend in backends {
+            batch.read(Bytes("/local/domain") / backend)
+            // One that comes or goes meanwhile is no conflict.
+            batch.readOutside(announcement(in: backend))
+        }
     }
 
-    /// Reads, in a transaction, whether the domains exist and what consoles
-    /// and names are taken. One batch when `expected` is what is there.
-    private func present(
-        _ subject: Text, _ domid: UInt32, _ requests: [ChannelRequest], _ backends: [UInt32], _ servers: [Server],
-        expecting expected: [Bytes]?, in transaction: Transaction
-    ) throws(ChannelError) -> Taken {
-        let records = Console.records(of: domid)
-        var batch = Batch(in: transaction)
-        batch.directory(records)
-        batch.read(Bytes("/local/domain") / domid)
-        for backend in backends { batch.read(Bytes("/local/domain") / backend) }
-        let announced = batch.count
-        for backend in backends { batch.read(announcement(in: backend)) }
-        var entries = expected ?? []
-        let first = batch.count
-        askNames(entries, of: domid, &batch)
-        let reading: Text = "reading the domain's channels"
-        let replies = try attempt(reading) { () throws(StoreError) in try store.run(batch) }
-        let domain = try attempt(reading) { () throws(StoreError) in try replies.value(1) }
+    /// - Parameter first: the index of the replies to `askDomains`.
+    /// - Throws: `.domainNotFound`, `.notReady`.
+    private func checkDomains(
+        _ subject: Text, _ requests: [ChannelRequest], _ backends: [UInt32], _ servers: [Server],
+        _ replies: Replies, _ first: Int
+    ) throws(ChannelError) {
+        let reading: Text = "looking for the domains"
+        let domain = try attempt(reading) { () throws(StoreError) in try replies.value(first) }
         guard domain != nil else { throw ChannelError(.domainNotFound, "\(subject): there is no such domain") }
-        for (index, backend) in backends.enumerated() {
-            let title = requests[index].title
-            let domain = try attempt(reading) { () throws(StoreError) in try replies.value(index + 2) }
-            guard domain != nil else {
-                throw ChannelError(.domainNotFound, "\(title): there is no backend domain \(backend)", at: index)
+        for (position, backend) in backends.enumerated() {
+            let title = requests[position].title
+            let (domain, served) = try attempt(reading) { () throws(StoreError) in
+                (try replies.value(first + 1 + 2 * position), try replies.value(first + 2 + 2 * position))
             }
-            let served = try attempt(reading) { () throws(StoreError) in try replies.value(announced + index) }
+            guard domain != nil else {
+                throw ChannelError(.domainNotFound, "\(title): there is no backend domain \(backend)", at: position)
+            }
             let alternative: StaticString = backend == 0 ? ", and the guest has no QEMU" : ""
-            guard served != nil || servers[index] != .xenchanneld else {
-                throw ChannelError(.notReady, "\(title): nothing serves channels in domain \(backend): no xenchanneld is announced there\(alternative)", at: index)
+            guard served != nil || servers[position] != .xenchanneld else {
+                throw ChannelError(.notReady, "\(title): nothing serves channels in domain \(backend): no xenchanneld is announced there\(alternative)", at: position)
             }
         }
-        return try attempt(reading) { () throws(StoreError) in
-            let current = try store.children(replies, 0, of: records, in: transaction) ?? []
-            var named = replies
-            var start = first
-            if current != entries {
-                entries = current
-                start = 0
-                var again = Batch(in: transaction)
-                askNames(entries, of: domid, &again)
-                if again.count > 0 { named = try store.run(again) }
-            }
-            var names: [Bytes] = []
-            for index in 0..<entries.count {
-                if let name = try named.value(start + 2 * index) { names.append(name) }
-                let summary = try named.value(start + 2 * index + 1)
-                if let summary, let channel = Channel(devid: 0, summary: summary) { names.append(channel.name) }
-            }
-            return Taken(
-                consoles: entries.compactMap { Console(domid: domid, entry: $0)?.number }, names: names)
+    }
+
+    /// The domain's consoles as a reply from before the transaction has them.
+    private func consoles(
+        of domid: UInt32, _ replies: Replies, _ index: Int, in transaction: Transaction
+    ) throws(StoreError) -> Listing {
+        do throws(StoreError) {
+            return Listing(of: domid, try replies.children(index) ?? [])
+        } catch .refused(E2BIG) {
+            // What takes several messages is read within it, before anything is written.
+            let entries = try store.directory(Console.records(of: domid), in: transaction) ?? []
+            return Listing(of: domid, entries, isCertain: true)
+        } catch {
+            throw error
         }
     }
 
     /// Reads the names outside of the transaction: xenstored copies every node
     /// that a transaction reads. The listing before them in the batch is inside;
     /// a name comes and goes with an entry in it, and so makes a conflict.
-    private func askNames(_ entries: [Bytes], of domid: UInt32, _ batch: inout Batch) {
-        for entry in entries {
-            let record = Console.records(of: domid) / entry
-            batch.readOutside(record / "name")
-            batch.readOutside(record / "xlchannel")
+    private func askNames(_ listing: Listing, _ batch: inout Batch) {
+        for console in listing.consoles {
+            batch.readOutside(console.record / "name")
+            batch.readOutside(console.hiddenRecord)
+        }
+    }
+
+    /// - Parameter first: the index of the replies to `askNames`.
+    private func names(_ listing: Listing, _ replies: Replies, _ first: Int) throws(StoreError) -> [Bytes] {
+        var names: [Bytes] = []
+        for index in listing.consoles.indices {
+            if let name = try replies.value(first + 2 * index) { names.append(name) }
+            let summary = try replies.value(first + 2 * index + 1)
+            if let summary, let channel = Channel(devid: 0, summary: summary) { names.append(channel.name) }
+        }
+        return names
+    }
+}
+
+/// A domain's directory of consoles.
+private struct Listing {
+    let entries: [Bytes]
+    let consoles: [Console]
+    /// Whether it was read within the transaction.
+    let isCertain: Bool
+
+    init(of domid: UInt32, _ entries: [Bytes], isCertain: Bool = false) {
+        self.entries = entries
+        consoles = entries.compactMap { Console(domid: domid, entry: $0) }
+        self.isCertain = isCertain
+    }
+
+    /// Whether the transaction finds the same.
+    func isStill(_ replies: Replies, _ index: Int) throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            return isCertain ? true : try replies.children(index) ?? [] == entries
+        } catch .refused(E2BIG) {
+            return false
+        } catch {
+            throw error
         }
     }
 }
 
-extension Toolstack {
-    /// Chooses the devids of new channels beside those that are taken.
-    ///
-    /// - Throws: `.exists` for a devid or a name that is taken.
-    func place(
-        _ requests: [ChannelRequest], _ backends: [UInt32], beside taken: Taken
-    ) throws(ChannelError) -> [Added] {
-        var taken = taken
-        // Given devids first: an automatic one must not take them.
-        for (position, request) in requests.enumerated() {
-            guard !taken.names.contains(request.name) else {
-                throw ChannelError(.exists, "\(request.title): the name is taken", at: position)
-            }
-            taken.names.append(request.name)
-            guard let devid = request.devid else { continue }
-            let number = UInt32(devid) + 1
-            guard !taken.consoles.contains(number) else {
-                throw ChannelError(.exists, "\(request.title): the devid is taken", at: position)
-            }
-            taken.consoles.append(number)
+/// Chooses the devids of new channels beside those that are taken.
+///
+/// - Throws: `.exists` for a devid that is taken.
+func place(
+    _ requests: [ChannelRequest], _ backends: [UInt32], beside consoles: [UInt32]
+) throws(ChannelError) -> [AddedChannel] {
+    var taken = consoles
+    // Given devids first: an automatic one must not take them.
+    for (position, request) in requests.enumerated() {
+        guard let devid = request.devid else { continue }
+        let number = UInt32(devid) + 1
+        guard !taken.contains(number) else {
+            throw ChannelError(.exists, "\(request.title): the devid is taken", at: position)
         }
-        var added: [Added] = []
-        for (request, backend) in zip(requests, backends) {
-            let devid: Int32
-            if let given = request.devid {
-                devid = given
-            } else {
-                devid = lowestFreeDevid(taken.consoles)
-                taken.consoles.append(UInt32(devid) + 1)
-            }
-            added.append(
-                Added(
-                    devid: devid, backendDomid: backend,
-                    collidesInLinux: request.devid == nil && devid > 8))
-        }
+        taken.append(number)
+    }
+    return zip(requests, backends).map { request, backend in
+        var added = AddedChannel(devid: request.devid ?? lowestFreeDevid(taken), backendDomid: backend, collidesInLinux: false)
+        guard request.devid == nil else { return added }
+        taken.append(UInt32(added.devid) + 1)
+        added.collidesInLinux = added.devid > 8
         return added
+    }
+}
+
+/// - Throws: `.exists` for a name that is among `names`, or given twice.
+func checkNames(_ requests: [ChannelRequest], beside names: [Bytes]) throws(ChannelError) {
+    var taken = names
+    for (position, request) in requests.enumerated() {
+        guard !taken.contains(request.name) else {
+            throw ChannelError(.exists, "\(request.title): the name is taken", at: position)
+        }
+        taken.append(request.name)
     }
 }
 

@@ -44,9 +44,9 @@ extension Toolstack {
         found.reserveCapacity(consoles.count)
         var nodes: [Bytes] = []
         for (console, summary) in zip(consoles, summaries) {
-            let channel = summary.flatMap { Channel(devid: console.devid, summary: $0) }
+            let channel = Channel(console, summary: summary)
             found.append(channel)
-            if channel == nil { ListedConsole.append(console, to: &nodes) }
+            if channel == nil { nodes.append(contentsOf: ListedConsole.nodes(console)) }
         }
         var values = try store.values(nodes)[...]
         var channels: [DomainChannel] = []
@@ -103,35 +103,14 @@ public struct DomainChannel: Sendable, Equatable {
     public var channel: Channel
 }
 
-/// The reads that a channel takes, and their meaning.
+/// The reads that a channel without a summary takes, and their meaning.
 enum ListedConsole {
-    /// What a record without a summary has: libxl wrote it, or nobody yet.
-    private static var nodes: [Bytes] { ["backend", "name", "connection", "path"] }
-
-    /// Asks for all that may be there of one channel.
-    static func ask(_ console: Console, _ batch: inout Batch) {
-        batch.read(console.hiddenRecord)
-        for node in nodes { batch.read(console.record / node) }
+    /// The paths of what the record has: libxl wrote it, or nobody yet.
+    static func nodes(_ console: Console) -> [Bytes] {
+        ["backend", "name", "connection", "path"].map { console.record / $0 }
     }
 
-    /// The channel in the replies from `first` on to `ask`; nil when the
-    /// console is none, or goes away.
-    static func channel(_ console: Console, _ replies: Replies, _ first: Int) throws(StoreError) -> Channel? {
-        if let summary = try replies.value(first), let channel = Channel(devid: console.devid, summary: summary) {
-            return channel
-        }
-        var values: ArraySlice<Bytes?> = []
-        for index in 1...nodes.count { values.append(try replies.value(first + index)) }
-        return channel(console, &values)
-    }
-
-    /// The paths of a record without a summary.
-    static func append(_ console: Console, to paths: inout [Bytes]) {
-        for node in nodes { paths.append(console.record / node) }
-    }
-
-    /// The channel that the first values tell of, which are taken: those at
-    /// the paths of `append`.
+    /// The channel that the first values tell of, which are taken: those of `nodes`.
     static func channel(_ console: Console, _ values: inout ArraySlice<Bytes?>) -> Channel? {
         let backend = values.removeFirst(), name = values.removeFirst(), word = values.removeFirst()
         let path = values.removeFirst()

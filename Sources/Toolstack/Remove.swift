@@ -10,8 +10,6 @@ struct ServedChannel {
     /// A program that serves no channels of ours counts as xenchanneld: nobody answers then.
     let server: Server
     let userdata: Userdata?
-    /// The guest's xenbus state.
-    let frontendState: Int32
 
     var backend: Bytes { console.backend(in: channel.backendDomid) }
     /// How messages name it.
@@ -36,7 +34,7 @@ extension Toolstack {
         try takeAway(devid, of: domid) { (served) throws(ChannelError) in
             if case .qemu = served.server {
                 // A guest that was never connected has nothing to let go.
-                guard served.frontendState == 3 || served.frontendState == 4, try served.qemu.answers() else { return }
+                guard try isConnected(served), try served.qemu.answers() else { return }
             }
             try letGo(served)
         }
@@ -79,7 +77,7 @@ extension Toolstack {
         }
     }
 
-    /// The channel with a devid and who serves it, in one batch.
+    /// The channel with a devid and who serves it, in one batch; one of libxl's in two.
     ///
     /// - Throws: `.domainNotFound`, `.notFound`.
     func served(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> ServedChannel {
@@ -87,29 +85,36 @@ extension Toolstack {
         let console = Console(domid: domid, devid: devid)
         let found = try attempt("reading channel \(devid)") { () throws(StoreError) -> ServedChannel? in
             var batch = Batch()
-            ListedConsole.ask(console, &batch)
-            let chardev = batch.read(console.chardevRecord)
-            let type = batch.read(console.frontend / "type")
-            let state = batch.read(console.frontend / "state")
-            let userdata = batch.count
+            batch.read(console.hiddenRecord)
+            batch.read(console.chardevRecord)
             Userdata.ask(domid, &batch)
             let replies = try store.run(batch)
-            guard let channel = try ListedConsole.channel(console, replies, 0) else { return nil }
-            var server = Server.xenchanneld
-            if let id = try replies.value(chardev) {
-                server = .qemu(Chardev(id: id))
-            } else if channel.backendDomid == 0, try replies.value(type) == "ioemu" {
-                // libxl made it at the domain's creation.
-                server = .qemu(Chardev(id: libxlChardevID(console)))
+            let userdata = try Userdata(of: domid, replies, 2)
+            if let channel = Channel(console, summary: try replies.value(0)) {
+                let chardev = try replies.value(1).map { Server.qemu(Chardev(id: $0)) }
+                return ServedChannel(channel: channel, console: console, server: chardev ?? .xenchanneld, userdata: userdata)
             }
+            // libxl made it at the domain's creation, or it is none.
+            var nodes = ListedConsole.nodes(console)
+            nodes.append(console.frontend / "type")
+            var values = try store.values(nodes)[...]
+            guard let channel = ListedConsole.channel(console, &values) else { return nil }
+            let isQEMUs = channel.backendDomid == 0 && values.first == "ioemu"
             return ServedChannel(
-                channel: channel, console: console, server: server,
-                userdata: try Userdata(of: domid, replies, userdata),
-                frontendState: leadingNumber(try replies.value(state)))
+                channel: channel, console: console,
+                server: isQEMUs ? .qemu(Chardev(id: libxlChardevID(console))) : .xenchanneld, userdata: userdata)
         }
         if let found { return found }
         try checkExistence(of: domid)
         throw .notFound(devid)
+    }
+
+    /// Whether the guest uses the channel.
+    private func isConnected(_ served: ServedChannel) throws(ChannelError) -> Bool {
+        let state = try attempt("reading \(served.title)") { () throws(StoreError) in
+            try store.values([served.console.frontend / "state"])[0]
+        }
+        return [3, 4].contains(leadingNumber(state))
     }
 
     /// Tells guest and backend that a channel goes, and waits until they have let go.
@@ -161,59 +166,46 @@ extension Toolstack {
 
     /// Writes that the frontend is closed; false when the backend is, or is gone.
     private func closeFrontend(_ served: ServedChannel, _ frontend: Bytes) throws(ChannelError) -> Bool {
-        try change(served.backend, "removing \(served.title)", reading: [frontend]) { state, others, writes in
-            guard state != "6", others[0] != nil else { return }
-            writes.write(served.backend / "online", "0")
-            writes.write(frontend, "6")
-        }
+        try change(
+            served.backend, "removing \(served.title)", [(served.backend / "online", "0"), (frontend, "6")],
+            reading: frontend
+        ) { $0 != "6" && $1 != nil } != nil
     }
 
     /// Tells both ends that the device goes; its state before. nil: there is
     /// nobody to wait for.
     private func close(_ served: ServedChannel, _ doing: Text) throws(ChannelError) -> Bytes? {
-        var before: Bytes?
-        try change(served.backend, doing, reading: [announcement(in: served.channel.backendDomid)]) { state, others, writes in
-            before = nil
-            guard state != "6", others[0] != nil || served.server != .xenchanneld else { return }
-            before = state
-            writes.write(served.backend / "online", "0")
-            writes.write(served.backend / "state", "5")
-        }
-        return before
+        let backend = served.backend
+        return try change(
+            backend, doing, [(backend / "online", "0"), (backend / "state", "5")],
+            reading: announcement(in: served.channel.backendDomid)
+        ) { $0 != "6" && ($1 != nil || served.server != .xenchanneld) }
     }
 
     /// Takes back `close`, unless the device went after all.
     private func reopen(_ backend: Bytes, state before: Bytes, _ doing: Text) throws(ChannelError) {
-        try change(backend, doing) { state, _, writes in
-            guard state == "5" else { return }
-            writes.write(backend / "online", "1")
-            writes.write(backend / "state", before)
-        }
+        let nodes: [(Bytes, Bytes)] = [(backend / "online", "1"), (backend / "state", before)]
+        _ = try change(backend, doing, nodes, reading: backend / "state") { state, _ in state == "5" }
     }
 
-    /// Changes a backend's nodes in a transaction, if it is there.
+    /// Writes nodes of a device in a transaction, if its backend is there.
     ///
-    /// - Parameter write: given the backend's state and the values of `nodes`.
-    /// - Returns: whether anything was written.
-    @discardableResult
+    /// - Parameter isWanted: given the backend's state and the value of `other`.
+    /// - Returns: the backend's state before; nil when nothing was written.
     private func change(
-        _ backend: Bytes, _ doing: Text, reading nodes: [Bytes] = [],
-        _ write: (_ state: Bytes, _ values: [Bytes?], _ writes: inout Batch) -> Void
-    ) throws(ChannelError) -> Bool {
+        _ backend: Bytes, _ doing: Text, _ nodes: [(Bytes, Bytes)], reading other: Bytes,
+        if isWanted: (_ state: Bytes, _ other: Bytes?) -> Bool
+    ) throws(ChannelError) -> Bytes? {
         try store.withTransaction(orElse: { ChannelError($0, while: doing) }) { (transaction, _) throws(ChannelError) in
             try attempt(doing) { () throws(StoreError) in
-                var reads = Batch(in: transaction)
-                reads.read(backend / "state")
-                for node in nodes { reads.read(node) }
-                let replies = try store.run(reads)
-                guard let state = try replies.value(0) else { return false }
-                var values: [Bytes?] = []
-                for index in 1..<(1 + nodes.count) { values.append(try replies.value(index)) }
-                var writes = Batch(in: transaction)
-                write(state, values, &writes)
-                guard writes.count > 0 else { return false }
-                try store.run(writes).check()
-                return true
+                var batch = Batch(in: transaction)
+                batch.read(backend / "state")
+                batch.read(other)
+                for (node, value) in nodes { batch.write(node, value) }
+                let replies = try store.run(batch)
+                guard let state = try replies.value(0), isWanted(state, try replies.value(1)) else { return .abort(nil) }
+                try replies.checkWrites()
+                return .commit(state)
             }
         }
     }
@@ -243,39 +235,40 @@ extension Toolstack {
             Ancestry(served.console.record, levels: 3),
             Ancestry(backend, levels: 4),
         ]
-        try store.withTransaction(orElse: { ChannelError($0, while: doing) }) { (transaction, _) throws(ChannelError) in
-            var reads = Batch(in: transaction)
-            reads.read(served.console.record / "backend")
-            for tree in trees {
-                for parent in tree.path.dropFirst() { reads.directory(parent) }
-            }
-            let isThere = try attempt(doing) { () throws(StoreError) in
-                let replies = try store.run(reads)
-                // What another toolstack put there is not ours.
-                guard try replies.value(0) == backend else { return false }
-                var removals = Batch(in: transaction)
-                var index = 1
+        let isRemoved = try store.withTransaction(
+            orElse: { ChannelError($0, while: doing) }
+        ) { (transaction, _) throws(ChannelError) in
+            try attempt(doing) { () throws(StoreError) in
                 // Node by node, as libxl does: a guest, and QEMU, are told of the
                 // topmost node of a removal only, and take no notice of the
                 // directories above their devices. Linux then would still have
                 // the device, and not see a new one with its number.
+                var batch = Batch(in: transaction)
+                batch.read(served.console.record / "backend")
                 for tree in trees {
-                    removals.remove(tree.path[0])
-                    var climbing = true
-                    for (child, parent) in zip(tree.path, tree.path.dropFirst()) {
-                        // A listing too long for one message has other entries.
-                        let children = climbing ? try? replies.children(index) : nil
-                        index += 1
-                        // It goes when there is nothing else in it. The child may be gone already.
-                        climbing = children?.allSatisfy { parent / $0 == child } ?? false
-                        if climbing { removals.remove(parent) }
-                    }
+                    batch.remove(tree.path[0])
+                    for parent in tree.path.dropFirst() { batch.directory(parent) }
                 }
-                try store.run(removals).checkWrites()
-                return true
+                let replies = try store.run(batch)
+                // What another toolstack put there is not ours.
+                guard try replies.value(0) == backend else { return .abort(false) }
+                var empty = Batch(in: transaction)
+                var index = 1
+                for tree in trees {
+                    try replies.checkWrite(index)
+                    for (above, (child, parent)) in zip(tree.path, tree.path.dropFirst()).enumerated() {
+                        // A listing too long for one message has other entries.
+                        let children = try? replies.children(index + 1 + above)
+                        // It goes when there is nothing else in it. The child is gone already, or goes too.
+                        guard children?.allSatisfy({ parent / $0 == child }) == true else { break }
+                        empty.remove(parent)
+                    }
+                    index += tree.path.count
+                }
+                return .commit(true, last: empty)
             }
-            guard isThere else { throw .notFound(served.channel.devid) }
         }
+        guard isRemoved else { throw .notFound(served.channel.devid) }
     }
 }
 
@@ -293,17 +286,15 @@ private struct Ancestry {
 }
 
 extension Replies {
-    /// Fails for the first request that was refused; that a node to be removed
-    /// is not there is no failure.
+    /// Fails for the first request that was refused; that a node to be read or
+    /// removed is not there is no failure.
     func checkWrites() throws(StoreError) {
-        for index in 0..<count {
-            do throws(StoreError) {
-                _ = try payload(index)
-            } catch .refused(ENOENT) {
-                continue
-            } catch {
-                throw error
-            }
-        }
+        for index in 0..<count { try checkWrite(index) }
+    }
+
+    /// Fails if a request was refused, as `checkWrites`.
+    func checkWrite(_ index: Int) throws(StoreError) {
+        guard !isMissing(index) else { return }
+        _ = try payload(index)
     }
 }

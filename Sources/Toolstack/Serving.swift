@@ -14,7 +14,9 @@ extension Toolstack {
         for (position, device) in devices.enumerated() {
             let backend = device.console.backend(in: device.backendDomid)
             let outcome = try attempt("waiting for the backend of \(device.title)") { () throws(StoreError) in
-                try waitForChange(of: [backend / "state", backend / "error"], milliseconds: patience) { values in
+                try waitForChange(
+                    of: [backend / "state", backend / "error"], below: backend, milliseconds: patience
+                ) { values in
                     ServingOutcome(state: values[0], error: values[1])
                 }
             }

@@ -19,6 +19,12 @@ extension Channel {
         return text
     }
 
+    /// The channel of a console; nil without a summary.
+    init?(_ console: Console, summary: Bytes?) {
+        guard let summary else { return nil }
+        self.init(devid: console.devid, summary: summary)
+    }
+
     /// nil for a text that is no summary.
     init?(devid: Int32, summary: Bytes) {
         let text = summary.array[...]

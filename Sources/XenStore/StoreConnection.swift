@@ -22,6 +22,9 @@ public final class StoreConnection {
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
 
+    /// How long to look for replies before sleeping until there are some, in nanoseconds.
+    private static var attention: Int { 50_000 }
+
     /// The number of watch events that may wait unread; a connection that
     /// watches and never reads them is closed rather than let memory grow.
     private static var eventLimit: Int { 1 << 16 }
@@ -91,8 +94,11 @@ public final class StoreConnection {
             let answered = batch.count - replies.missing
             let end = isSocket || answered + 1 >= batch.count ? batch.bytes.count : batch.starts[answered + 1]
             if sent < end { sent += try send(batch.bytes, sent..<end) }
-            // The device does not tell when it can be written: a write blocks.
-            try wait(forSpace: sent < end && isSocket, atOnce: sent < end && !isSocket, until: deadline)
+            guard now() < deadline else { throw .timedOut }
+            if sent < end || !isSocket || !isAnsweredSoon() {
+                // The device does not tell when it can be written: a write blocks.
+                try wait(forSpace: sent < end && isSocket, atOnce: sent < end && !isSocket, until: deadline)
+            }
             try receive()
             while let message = try decoder.message() {
                 if message.type == Operation.watchEvent.rawValue {
@@ -148,6 +154,21 @@ public final class StoreConnection {
         guard left > 0 else { throw .timedOut }
         var item = pollfd(fd: descriptor, events: Int16(forSpace ? POLLIN | POLLOUT : POLLIN), revents: 0)
         _ = poll(&item, 1, atOnce ? 0 : Int32(left))
+    }
+
+    /// Looks for replies for a little while. xenstored sends each of them by
+    /// itself, and to wake a thread that sleeps takes it longer than most requests.
+    private func isAnsweredSoon() -> Bool {
+        var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let start = time
+        while poll(&item, 1, 0) == 0 {
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            guard (time.tv_sec - start.tv_sec) * 1_000_000_000 + time.tv_nsec - start.tv_nsec < Self.attention else { return false }
+            sched_yield()
+        }
+        return true
     }
 
     private func note(_ payload: ArraySlice<UInt8>) throws(StoreError) {

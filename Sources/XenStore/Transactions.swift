@@ -1,16 +1,34 @@
 import CLibc
 import Channel
 
+/// How the requests of a transaction, all of them answered, are to end.
+public enum TransactionEnd<Result> {
+    /// They take effect; if other clients' changes get in their way, all begins anew.
+    ///
+    /// `last` goes along with the commit, and nobody looks at its replies: what
+    /// of it is refused does not hold up the rest.
+    case commit(Result, last: Batch? = nil)
+    /// None of them takes effect.
+    case abort(Result)
+    /// What they were made from is not so any more: all begins anew.
+    case again
+}
+
 extension BatchRunner {
-    /// Runs `body` in a transaction and commits it, again while other clients'
-    /// changes get in its way (EAGAIN). `body` throws to abort.
+    /// Runs `body` in a transaction and ends it as `body` says, again while
+    /// other clients' changes get in its way (EAGAIN). `body` throws to abort.
+    ///
+    /// Three round trips, when `body` takes one: what it writes can be made
+    /// from what is read before the transaction, and go along with reading the
+    /// same within it, which tells whether it is still so.
     ///
     /// - Parameter before: requests to go along with the transaction's start,
     ///   outside of it; their replies are given to `body`.
+    @discardableResult
     public func withTransaction<Result, Failure: Error>(
         after before: Batch = Batch(),
         orElse convert: (StoreError) -> Failure,
-        _ body: (Transaction, Replies) throws(Failure) -> Result
+        _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
         try exclusively { () throws(Failure) in
             try repeatTransaction(after: before, orElse: convert, body)
@@ -19,13 +37,13 @@ extension BatchRunner {
 
     private func repeatTransaction<Result, Failure: Error>(
         after before: Batch, orElse convert: (StoreError) -> Failure,
-        _ body: (Transaction, Replies) throws(Failure) -> Result
+        _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
         let deadline = now() + StoreConnection.timeLimit
         var attempt: UInt32 = 0
+        var opening = before
+        let start = opening.startTransaction()
         while true {
-            var opening = before
-            let start = opening.startTransaction()
             let transaction: Transaction
             let replies: Replies
             do throws(StoreError) {
@@ -34,28 +52,40 @@ extension BatchRunner {
             } catch {
                 throw convert(error)
             }
-            let result: Result
+            let end: TransactionEnd<Result>
             do throws(Failure) {
-                result = try body(transaction, replies)
+                end = try body(transaction, replies)
             } catch {
-                var abort = Batch(in: transaction)
-                abort.endTransaction(commit: false)
-                _ = try? run(abort)
+                abort(transaction)
                 throw error
             }
-            do throws(StoreError) {
-                var commit = Batch(in: transaction)
-                commit.endTransaction(commit: true)
-                try run(commit).check()
+            switch end {
+            case .commit(let result, let last):
+                do throws(StoreError) {
+                    var commit = last ?? Batch(in: transaction)
+                    let end = commit.endTransaction(commit: true)
+                    _ = try run(commit).payload(end)
+                    return result
+                } catch .refused(EAGAIN) {
+                } catch {
+                    throw convert(error)
+                }
+            case .abort(let result):
+                abort(transaction)
                 return result
-            } catch .refused(EAGAIN) {
-                guard now() < deadline else { throw convert(.refused(EAGAIN)) }
-                pause(attempt)
-                attempt += 1
-            } catch {
-                throw convert(error)
+            case .again:
+                abort(transaction)
             }
+            guard now() < deadline else { throw convert(.refused(EAGAIN)) }
+            pause(attempt)
+            attempt += 1
         }
+    }
+
+    private func abort(_ transaction: Transaction) {
+        var abort = Batch(in: transaction)
+        abort.endTransaction(commit: false)
+        _ = try? run(abort)
     }
 
     /// After repeated conflicts, waits a little, differently in each thread.
