@@ -33,6 +33,9 @@ final class Device {
     var hasInput = false
     /// The port was taken and is masked until the ring was looked at.
     var isMasked = false
+    var pace = Pace()
+    /// When to look at the ring again, with the port masked (see `microseconds`).
+    var gatherUntil: Int64?
     /// The ring to the guest is full: wait for the guest.
     var inputIsFull = false
     /// What is polled now: of the sink's data, and of its listener.

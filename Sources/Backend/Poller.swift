@@ -31,6 +31,8 @@ struct Token: Equatable {
 /// epoll, level-triggered.
 final class Poller {
     private let descriptor: Int32
+    /// Linux before 5.11 has no epoll_pwait2, and waits for whole milliseconds.
+    private var isPrecise = true
 
     init() throws(ChannelError) {
         descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -51,14 +53,25 @@ final class Poller {
         }
     }
 
-    /// Waits up to `milliseconds` (-1: without limit) and hands out the events.
-    func wait(_ milliseconds: Int32, _ handle: (Token, UInt32) -> Void) {
+    /// Waits up to `microseconds` (nil: without limit) and hands out the events.
+    func wait(_ microseconds: Int64?, _ handle: (Token, UInt32) -> Void) {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 64) { buffer in
-            let count = epoll_wait(descriptor, buffer.baseAddress, Int32(buffer.count), milliseconds)
+            let count = wait(microseconds, buffer)
             for index in 0..<max(0, Int(count)) {
                 guard let token = Token(bits: buffer[index].data.u64) else { continue }
                 handle(token, buffer[index].events)
             }
         }
+    }
+
+    private func wait(_ microseconds: Int64?, _ buffer: UnsafeMutableBufferPointer<epoll_event>) -> Int32 {
+        if let microseconds, microseconds % 1000 != 0, isPrecise {
+            var time = timespec(tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000) * 1000)
+            let count = epoll_pwait2(descriptor, buffer.baseAddress, Int32(buffer.count), &time, nil)
+            guard count < 0, errno == ENOSYS else { return count }
+            isPrecise = false
+        }
+        let milliseconds = microseconds.map { Int32(clamping: ($0 + 999) / 1000) } ?? -1
+        return epoll_wait(descriptor, buffer.baseAddress, Int32(buffer.count), milliseconds)
     }
 }

@@ -44,6 +44,8 @@ public final class Server {
     private var isReady: [Bool] = []
     /// When the first retry is due.
     private var nextRetry: Int64?
+    /// Slots of devices that let bytes gather; see `Pace`.
+    private var gathering: [Int] = []
 
     /// Announces that channels of this domain's backend are served.
     private static var announcement: Bytes { "data/xenchanneld" }
@@ -457,6 +459,7 @@ public final class Server {
         device.port = nil
         device.isBlocked = false
         device.isMasked = false
+        device.gatherUntil = nil
         device.inputIsFull = false
         poll(slot, device)
     }
@@ -484,14 +487,16 @@ public final class Server {
             guard let device = devices[slot] else { continue }
             if device.ring != nil {
                 do throws(Ring.Impossible) {
+                    let start = device.ring!.outConsumed
                     let more = try pumpFromGuest(device)
+                    let count = Int(device.ring!.outConsumed &- start)
                     // A reading that finds nothing would cost a system call with each event of the guest's.
                     if device.hasInput || device.inputIsFull {
                         device.hasInput = false
                         let full = try pumpToGuest(device)
                         device.inputIsFull = full
                     }
-                    if more { makeReady(slot) } else { unmask(device) }
+                    if more { makeReady(slot) } else if !letGather(slot, device, after: count) { unmask(device) }
                 } catch {
                     if device.mayLog() { log(.error, "\(device.title): the guest's ring indices are impossible") }
                     var writes = Publications()
@@ -564,6 +569,7 @@ public final class Server {
             guard count > 0 else { return false }
             device.ring!.produce(count)
             device.toGuest += UInt64(count)
+            device.pace.sent()
             moved = true
         }
         return false
@@ -620,6 +626,29 @@ public final class Server {
         xenevtchn_unmask(channels, port)
     }
 
+    /// Leaves a port masked while more gathers in its ring, of which `count`
+    /// bytes were taken; false when it is to be unmasked.
+    private func letGather(_ slot: Int, _ device: Device, after count: Int) -> Bool {
+        guard let duration = device.pace.took(count, at: microseconds()), device.isMasked, !device.isBlocked
+        else { return false }
+        if device.gatherUntil == nil { gathering.append(slot) }
+        device.gatherUntil = microseconds() + duration
+        return true
+    }
+
+    /// Looks at the rings in which enough should have gathered.
+    private func lookAtGathered() {
+        guard !gathering.isEmpty else { return }
+        let time = microseconds()
+        gathering.removeAll { slot in
+            guard let device = devices[slot], let due = device.gatherUntil else { return true }
+            guard due <= time else { return false }
+            device.gatherUntil = nil
+            makeReady(slot)
+            return true
+        }
+    }
+
     private func runRetries() {
         guard let due = nextRetry, now() >= due else { return }
         nextRetry = nil
@@ -664,18 +693,22 @@ public final class Server {
             if let time = reconnectAt, now() >= time { reconnect() }
             refresh()
             runRetries()
+            lookAtGathered()
             pumpReady()
         }
         shutDown()
     }
 
-    private func timeout() -> Int32 {
+    /// How long to wait for events, in microseconds; nil for as long as it takes.
+    private func timeout() -> Int64? {
         if mayHaveEvents { takeStoreEvents() }
         if mayHaveEvents || !ready.isEmpty || !changed.isEmpty && store != nil { return 0 }
-        var due = nextRetry
-        if let time = reconnectAt, due.map({ time < $0 }) ?? true { due = time }
-        guard let due else { return -1 }
-        return Int32(clamping: max(0, due - now()))
+        var due = nextRetry.map { $0 * 1000 }
+        if let time = reconnectAt { due = min(due ?? .max, time * 1000) }
+        for slot in gathering {
+            if let time = devices[slot]?.gatherUntil { due = min(due ?? .max, time) }
+        }
+        return due.map { max(0, $0 - microseconds()) }
     }
 
     private func reconnect() {

@@ -10,9 +10,14 @@ public func errorText(_ number: Int32) -> Text {
     return Text(unquoted: buffer.withUnsafeBytes { Bytes($0.prefix { $0 != 0 }) })
 }
 
-/// The monotonic clock, in milliseconds.
-public func now() -> Int64 {
+/// The monotonic clock, in microseconds.
+public func microseconds() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+}
+
+/// The same clock, in milliseconds.
+public func now() -> Int64 {
+    microseconds() / 1000
 }

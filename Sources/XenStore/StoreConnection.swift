@@ -22,8 +22,8 @@ public final class StoreConnection {
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
 
-    /// How long to look for replies before sleeping until there are some, in nanoseconds.
-    private static var attention: Int { 50_000 }
+    /// How long to look for replies before sleeping until there are some, in microseconds.
+    private static var attention: Int64 { 50 }
 
     /// The number of watch events that may wait unread; a connection that
     /// watches and never reads them is closed rather than let memory grow.
@@ -160,12 +160,9 @@ public final class StoreConnection {
     /// itself, and to wake a thread that sleeps takes it longer than most requests.
     private func isAnsweredSoon() -> Bool {
         var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        let start = time
+        let end = microseconds() + Self.attention
         while poll(&item, 1, 0) == 0 {
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            guard (time.tv_sec - start.tv_sec) * 1_000_000_000 + time.tv_nsec - start.tv_nsec < Self.attention else { return false }
+            guard microseconds() < end else { return false }
             sched_yield()
         }
         return true

@@ -138,6 +138,33 @@ def test_a_guest_that_waits_for_events_alone(channels, place, rng, filled):
     assert (place / "file").read_bytes() == data
 
 
+def test_a_stream_is_gathered(channels, place, rng):
+    """While a guest streams, its pieces come together in larger ones; the last one, and a later one, come by themselves."""
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    frontend = channel.guest().connect()
+    peer = SocketPeer(channel)
+    peer.send(b"!")
+    assert frontend.read(1) == b"!"
+    for _ in range(5):
+        data, pieces, received = rng.randbytes(400 * 256), 0, b""
+        tasks = Tasks()
+
+        def stream():
+            for start in range(0, len(data), 256):
+                frontend.write(data[start:start + 256])
+                time.sleep(0.0003)
+        tasks.start(stream)
+        while len(received) < len(data):
+            assert select.select([peer.fd], [], [], 5)[0], f"{len(received)} bytes came, then nothing"
+            received += os.read(peer.fd, 65536)
+            pieces += 1
+        tasks.join(10)
+        assert received == data
+        assert pieces < len(data) / 256 / 2, f"{pieces} pieces"
+        frontend.write(b"a line")
+        assert peer.receive(6) == b"a line"
+
+
 @TWO_WAY
 def test_slow_reader_loses_nothing(daemon, channels, place, rng, connection):
     channel = channels.add(connection, path_of(connection, place))

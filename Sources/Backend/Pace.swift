@@ -1,0 +1,44 @@
+// How fast a guest writes, as a pure value: when to look at its ring again.
+
+/// The pace of a guest's writing, by which its backend chooses between being
+/// notified of the next bytes and letting more of them gather.
+///
+/// A guest notifies with every few bytes (Linux: 256), and each notification
+/// costs both ends an interrupt, and whoever reads the channel a wake-up. So
+/// while a guest streams, its event channel stays masked, and its ring is
+/// looked at again when about half of it should be filled. A guest that fills
+/// it at once is fast enough by itself, and one that writes a line now and then,
+/// or answers what it was sent, is read at once.
+struct Pace {
+    /// Bytes gather for no longer than this, in microseconds.
+    static var longest: Int64 { 4_000 }
+    /// A time as short as this is not worth a timer.
+    private static var shortest: Int64 { 100 }
+    /// Fewer bytes than this, in the longest time, are no stream.
+    private static var leastBytes: Int64 { 256 }
+
+    /// When bytes were last taken, if more of the same may follow.
+    private var lastTaken: Int64?
+
+    /// The guest was sent something: what it writes next may be awaited.
+    mutating func sent() {
+        lastTaken = nil
+    }
+
+    /// The ring was emptied of `count` bytes at `time` (microseconds); for how
+    /// long to let more gather, nil for not at all.
+    mutating func took(_ count: Int, at time: @autoclosure () -> Int64) -> Int64? {
+        // With a full ring the guest waited, so it is not to wait again.
+        guard count > 0, count < Ring.outSize else {
+            lastTaken = nil
+            return nil
+        }
+        let time = time()
+        defer { lastTaken = time }
+        guard let lastTaken, time > lastTaken else { return nil }
+        let elapsed = time - lastTaken
+        guard Int64(count) * Self.longest >= elapsed * Self.leastBytes else { return nil }
+        let fill = elapsed * Int64(Ring.outSize / 2) / Int64(count)
+        return fill < Self.shortest ? nil : min(fill, Self.longest)
+    }
+}

@@ -1,0 +1,65 @@
+import Testing
+
+@testable import Backend
+
+struct PaceTests {
+    /// What the last of a row of takings gives: (bytes, microseconds after the one before).
+    private func last(_ takings: [(Int, Int64)]) -> Int64? {
+        var pace = Pace()
+        var time: Int64 = 1_000_000
+        var duration: Int64?
+        for (count, elapsed) in takings {
+            time += elapsed
+            duration = pace.took(count, at: time)
+        }
+        return duration
+    }
+
+    @Test func theFirstBytesAreNoStream() {
+        #expect(last([(256, 0)]) == nil)
+        #expect(last([(2048, 0)]) == nil)
+    }
+
+    @Test func aStreamGathersUntilHalfOfTheRingIsFull() {
+        // 256 bytes in 500 microseconds: 1024 in 2000.
+        #expect(last([(256, 0), (256, 500)]) == 2000)
+        #expect(last([(256, 0), (256, 500), (1024, 2000)]) == 2000)
+        #expect(last([(100, 0), (512, 100)]) == 200)
+    }
+
+    @Test func noByteWaitsForLong() {
+        #expect(last([(256, 0), (256, 2_000)]) == Pace.longest)
+        #expect(last([(256, 0), (256, 4_000)]) == Pace.longest)
+    }
+
+    @Test func aLineNowAndThenIsNoStream() {
+        #expect(last([(80, 0), (80, 2_000)]) == nil)
+        #expect(last([(256, 0), (256, 5_000)]) == nil)
+        #expect(last([(2000, 0), (2000, 1_000_000)]) == nil)
+    }
+
+    @Test func aFastGuestIsReadAtOnce() {
+        #expect(last([(256, 0), (256, 20)]) == nil)
+        #expect(last([(2000, 0), (2000, 150)]) == nil)
+        #expect(last([(256, 0), (256, 0)]) == nil)
+    }
+
+    @Test func aGuestThatFilledTheRingIsReadAtOnce() {
+        #expect(last([(2048, 0), (2048, 2_000)]) == nil)
+        #expect(last([(256, 0), (2048, 2_000), (256, 500)]) == nil)
+        #expect(last([(256, 0), (2047, 2_000)]) == 1_000)
+    }
+
+    @Test func nothingEndsAStream() {
+        #expect(last([(256, 0), (256, 500), (0, 2000)]) == nil)
+        #expect(last([(256, 0), (256, 500), (0, 2000), (256, 500)]) == nil)
+    }
+
+    @Test func anAnswerIsReadAtOnce() {
+        var pace = Pace()
+        #expect(pace.took(256, at: 1_000) == nil)
+        pace.sent()
+        #expect(pace.took(256, at: 1_500) == nil)
+        #expect(pace.took(256, at: 2_000) == 2_000)
+    }
+}
