@@ -1,14 +1,16 @@
-"""Measures backends of channels in dom0, in alternation: each argument is NAME=PID, and NAME the socket of its channel.
+"""Measures backends of channels in dom0, in alternation: measure.py FILE NAME=PID...
 
-It prints lines of JSON as the programs of bench/ do. The guest answers as Tests/xen/guest/init tells.
+NAME is the socket of the backend's channel. FILE keeps what several runs measured; with all of that it prints lines of
+JSON as the programs of bench/ do. The guest answers as Tests/xen/guest/init tells.
 """
 import json
 import os
+import pathlib
 import socket
 import sys
 import time
 
-PAIRS, WARM_UPS = 15, 2
+PAIRS, WARM_UPS = 10, 2
 ECHOES, LINES, TAG = 10, 3000, "x" * 60
 BYTES = sum(len(f"{TAG} {number}\n") for number in range(1, LINES + 1))
 
@@ -66,17 +68,20 @@ def report(subject, unit, series):
     print(json.dumps({"subject": subject, "unit": unit, "series": series}), flush=True)
 
 
-backends = [Backend(*argument.split("=")) for argument in sys.argv[1:]]
-latency, throughput, cpu = ({b.name: [] for b in backends} for _ in range(3))
+results = pathlib.Path(sys.argv[1])
+backends = [Backend(*argument.split("=")) for argument in sys.argv[2:]]
+series = json.loads(results.read_text()) if results.exists() else {
+    figure: {b.name: [] for b in backends} for figure in ("latency", "throughput", "cpu")}
 for turn in range(-WARM_UPS, PAIRS):
     for b in backends:
         echo, (seconds, ran) = b.echo(), b.pour()
         if turn >= 0:
-            latency[b.name].append(echo * 1e3)
-            throughput[b.name].append(BYTES / seconds / 1e3)
-            cpu[b.name].append(ran * 1e3 / (BYTES / 1e6))
-report("xen-latency", "ms", latency)
-report("xen-throughput", "KB/s", throughput)
-report("xen-cpu", "ms/MB", cpu)
+            series["latency"][b.name].append(echo * 1e3)
+            series["throughput"][b.name].append(BYTES / seconds / 1e3)
+            series["cpu"][b.name].append(ran * 1e3 / (BYTES / 1e6))
+results.write_text(json.dumps(series))
+report("xen-latency", "ms", series["latency"])
+report("xen-throughput", "KB/s", series["throughput"])
+report("xen-cpu", "ms/MB", series["cpu"])
 report("xen-memory", "KB", {b.name: [kilobytes(b.pid, "Rss")] for b in backends})
 report("xen-private", "KB", {b.name: [kilobytes(b.pid, "Private_Dirty")] for b in backends})
