@@ -6,12 +6,15 @@
 /// A guest notifies with every few bytes (Linux: 256), and each notification
 /// costs both ends an interrupt, and whoever reads the channel a wake-up. So
 /// while a guest streams, its event channel stays masked, and its ring is
-/// looked at again when about half of it should be filled. A guest that fills
-/// it at once is fast enough by itself, and one that writes a line now and then,
+/// looked at again when `aim` bytes should be there. A guest that fills it at
+/// once is fast enough by itself, and one that writes a line now and then,
 /// or answers what it was sent, is read at once.
 struct Pace {
     /// Bytes gather for no longer than this, in microseconds.
     static var longest: Int64 { 4_000 }
+    /// How many bytes to let gather. When they come late, or we do, the rest of
+    /// the ring keeps the guest from having to wait.
+    static var aim: Int64 { Int64(Ring.outSize * 3 / 8) }
     /// A time as short as this is not worth a timer.
     private static var shortest: Int64 { 100 }
     /// Fewer bytes than this, in the longest time, are no stream.
@@ -38,7 +41,7 @@ struct Pace {
         guard let lastTaken, time > lastTaken else { return nil }
         let elapsed = time - lastTaken
         guard Int64(count) * Self.longest >= elapsed * Self.leastBytes else { return nil }
-        let fill = elapsed * Int64(Ring.outSize / 2) / Int64(count)
+        let fill = elapsed * Self.aim / Int64(count)
         return fill < Self.shortest ? nil : min(fill, Self.longest)
     }
 }

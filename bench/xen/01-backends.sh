@@ -1,5 +1,5 @@
 # QEMU and xenchanneld serve one channel each of the same guest, and are measured in turn; then with new channels again.
-# timeout: 900
+# timeout: 1200
 
 # A channel at creation makes xl start a QEMU; the channel itself is lost.
 start_guest pv alpha 'channel = [ "name=org.example.lost,connection=pty" ]'
