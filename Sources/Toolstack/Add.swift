@@ -118,7 +118,13 @@ extension Toolstack {
 
     /// Takes away a device that was just added.
     private func withdraw(_ device: Device) throws(ChannelError) {
-        let served = try served(device.console.devid, of: device.console.domid)
+        let served: ServedChannel
+        do throws(ChannelError) {
+            served = try self.served(device.console.devid, of: device.console.domid)
+        } catch {
+            if error.kind == .domainNotFound || error.kind == .notFound { try removeOrphan(device) }
+            throw error
+        }
         if case .qemu = device.server { try disconnectQEMU(served) }
         try removeNodes(served)
     }

@@ -228,30 +228,46 @@ extension Toolstack {
     /// - Throws: `.notFound` when another toolstack was faster.
     func removeNodes(_ served: ServedChannel) throws(ChannelError) {
         let backend = served.backend
-        let doing: Text = "removing \(served.title)"
-        // Each tree's nodes from the device upward, as far as they may go.
         let trees = [
             Ancestry(served.console.frontend, levels: 2),
             Ancestry(served.console.record, levels: 3),
             Ancestry(backend, levels: 4),
         ]
-        let isRemoved = try store.withTransaction(
-            orElse: { ChannelError($0, while: doing) }
-        ) { (transaction, _) throws(ChannelError) in
+        // What another toolstack put there is not ours.
+        let isRemoved = try remove(trees, "removing \(served.title)", while: served.console.record / "backend", is: backend)
+        guard isRemoved else { throw .notFound(served.channel.devid) }
+    }
+
+    /// Removes the backend of a console without a record: the domain was
+    /// destroyed, by a toolstack that had looked for its devices before.
+    func removeOrphan(_ device: Device) throws(ChannelError) {
+        let backend = device.console.backend(in: device.backendDomid)
+        try remove(
+            [Ancestry(backend, levels: 4)], "removing \(device.title)", while: device.console.record / "backend", is: nil)
+    }
+
+    /// Removes nodes, and those above them that are empty without them, each
+    /// as far as the tree goes.
+    ///
+    /// - Returns: whether `node` had that value; else nothing is removed.
+    @discardableResult
+    private func remove(
+        _ trees: [Ancestry], _ doing: Text, while node: Bytes, is value: Bytes?
+    ) throws(ChannelError) -> Bool {
+        try store.withTransaction(orElse: { ChannelError($0, while: doing) }) { (transaction, _) throws(ChannelError) in
             try attempt(doing) { () throws(StoreError) in
                 // Node by node, as libxl does: a guest, and QEMU, are told of the
                 // topmost node of a removal only, and take no notice of the
                 // directories above their devices. Linux then would still have
                 // the device, and not see a new one with its number.
                 var batch = Batch(in: transaction)
-                batch.read(served.console.record / "backend")
+                batch.read(node)
                 for tree in trees {
                     batch.remove(tree.path[0])
                     for parent in tree.path.dropFirst() { batch.directory(parent) }
                 }
                 let replies = try store.run(batch)
-                // What another toolstack put there is not ours.
-                guard try replies.value(0) == backend else { return .abort(false) }
+                guard try replies.value(0) == value else { return .abort(false) }
                 var empty = Batch(in: transaction)
                 var index = 1
                 for tree in trees {
@@ -268,11 +284,10 @@ extension Toolstack {
                 return .commit(true, last: empty)
             }
         }
-        guard isRemoved else { throw .notFound(served.channel.devid) }
     }
 }
 
-/// A node and the nodes above it.
+/// A node and the nodes above it that go with it when they are empty.
 private struct Ancestry {
     /// From the node upward.
     var path: [Bytes]

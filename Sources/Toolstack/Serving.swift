@@ -13,11 +13,16 @@ extension Toolstack {
     func waitUntilServed(_ devices: [Device]) throws(ChannelError) {
         for (position, device) in devices.enumerated() {
             let backend = device.console.backend(in: device.backendDomid)
+            var nodes = [backend / "state", backend / "error"]
+            var directories = [backend]
+            // xenchanneld removes what is left of a domain; a domain's QEMU has ended before.
+            if device.server != .xenchanneld {
+                nodes.append(device.console.record / "backend")
+                directories.append(device.console.record)
+            }
             let outcome = try attempt("waiting for the backend of \(device.title)") { () throws(StoreError) in
-                try waitForChange(
-                    of: [backend / "state", backend / "error"], below: backend, milliseconds: patience
-                ) { values in
-                    ServingOutcome(state: values[0], error: values[1])
+                try waitForChange(of: nodes, below: directories, milliseconds: patience) { values in
+                    values.count > 2 && values[2] == nil ? .gone : ServingOutcome(state: values[0], error: values[1])
                 }
             }
             switch outcome {

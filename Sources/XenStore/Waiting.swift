@@ -4,18 +4,18 @@ import Channel
 /// the values of some nodes: it is called at first, and after every change of
 /// the nodes or below them.
 ///
-/// - Parameter watched: what is watched instead of each of the nodes, if one
-///   directory has them all.
+/// - Parameter watched: the directories that have the nodes, if they are to
+///   be watched instead of each of them.
 /// - Returns: what `look` returned, nil when it found nothing within
 ///   `milliseconds`.
 public func waitForChange<Result>(
-    of nodes: [Bytes], below watched: Bytes? = nil, milliseconds: Int64, _ look: ([Bytes?]) -> Result?
+    of nodes: [Bytes], below watched: [Bytes] = [], milliseconds: Int64, _ look: ([Bytes?]) -> Result?
 ) throws(StoreError) -> Result? {
     let deadline = now() + milliseconds
     let connection = try StoreConnection()
     // The watches go along with the first reading, and before it: no change is missed.
     var batch = Batch()
-    for path in watched.map({ [$0] }) ?? nodes { batch.watch(path, token: "wait") }
+    for path in watched.isEmpty ? nodes : watched { batch.watch(path, token: "wait") }
     while true {
         let first = batch.count
         for node in nodes { batch.read(node) }

@@ -69,10 +69,11 @@ def nothing_left(store):
 class QEMU:
     """A real one, with a monitor where libxl's toolstacks look for it."""
 
-    def __init__(self):
+    def __init__(self, domid=GUEST):
+        self.monitor = RUN / f"qmp-libxl-{domid}"
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "none", "-display", "none", "-nodefaults",
-             "-chardev", "null,id=serial0", "-qmp", f"unix:{MONITOR},server=on,wait=off"],
+             "-chardev", "null,id=serial0", "-qmp", f"unix:{self.monitor},server=on,wait=off"],
             env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"})
         wait_until(lambda: self.process.poll() is not None or self.execute("query-status"), "QEMU's start")
         assert self.process.poll() is None, "qemu-system-x86_64 does not start"
@@ -82,7 +83,7 @@ class QEMU:
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(10)
             try:
-                monitor.connect(str(MONITOR))
+                monitor.connect(str(self.monitor))
             except OSError:
                 return None
             lines = monitor.makefile("rw")
@@ -100,7 +101,7 @@ class QEMU:
     def end(self):
         self.process.kill()
         self.process.wait()
-        MONITOR.unlink(missing_ok=True)
+        self.monitor.unlink(missing_ok=True)
 
 
 class Consoles(threading.Thread):

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+import threading
 
 import pytest
 import xlchannel
@@ -187,6 +188,30 @@ def test_qemu_hangs_while_it_serves(qemu, store):
     with pytest.raises(xlchannel.TimedOutError, match="is removed, but not its character device"):
         xlchannel.destroy(GUEST, added)
     assert store.children(RECORDS) == ["0"]
+
+
+def test_the_domain_is_destroyed_meanwhile(store):
+    """libxl ends QEMU, looks for the domain's devices, and in the end removes the domain's own nodes: of a channel that
+    comes in between it leaves the backend, and nobody else would take that away."""
+    doomed = 77
+    store.write(f"/local/domain/{doomed}/name", "doomed")
+    qemu = QEMU(doomed)
+    failures = []
+
+    def adding():
+        try:
+            xlchannel.add(doomed, Channel("org.test.late", Connection.PTY))
+        except xlchannel.ChannelError as error:
+            failures.append(error)
+    thread = threading.Thread(target=adding)
+    thread.start()
+    wait_until(lambda: store.read(f"/local/domain/0/backend/console/{doomed}/1/state"))
+    qemu.end()
+    store.remove(f"/libxl/{doomed}")
+    store.remove(f"/local/domain/{doomed}")
+    thread.join(15)
+    assert "was removed meanwhile" in str(failures[0])
+    assert store.read(f"/local/domain/0/backend/console/{doomed}") is None
 
 
 def test_a_guest_without_a_driver(store):
