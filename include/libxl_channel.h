@@ -177,6 +177,21 @@ int libxl_domain_channel_list(libxl_ctx *ctx, libxl_domain_channel **list,
 void libxl_domain_channel_list_free(libxl_domain_channel *list, int num);
 
 /*
+ * LIBXL_HAVE_CHANNEL_DOMAIN_QUALIFIER_TO_DOMID
+ *
+ * The domid of the domain with this name, or that the name is in digits, for
+ * programs without a context: what libxl_domain_qualifier_to_domid does.  A
+ * number is taken whether there is such a domain or not; of domains with the
+ * same name the lowest.
+ *
+ * Returns 0 and sets *domid, or ERROR_INVAL for an empty name and for NULL,
+ * ERROR_DOMAIN_NOTFOUND, ERROR_FAIL when xenstore cannot be read.
+ */
+#define LIBXL_HAVE_CHANNEL_DOMAIN_QUALIFIER_TO_DOMID 1
+int libxl_channel_domain_qualifier_to_domid(libxl_ctx *ctx, const char *name,
+                                            uint32_t *domid);
+
+/*
  * LIBXL_HAVE_DEVID_TO_DEVICE_CHANNEL
  *
  * Finds a domain's channel by devid or by name and fills *channel, which the

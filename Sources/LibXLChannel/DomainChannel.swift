@@ -1,4 +1,4 @@
-// libxl_domain_channel: the channels of all domains.
+// libxl_domain_channel: the channels of all domains; and domains by name.
 import CLibc
 import CXen
 import Channel
@@ -29,4 +29,12 @@ public func libxl_domain_channel_list_free(_ list: UnsafeMutablePointer<libxl_do
     guard let list else { return }
     for index in 0..<max(0, Int(num)) { list[index].channel.dispose() }
     free(list)
+}
+
+@_cdecl("libxl_channel_domain_qualifier_to_domid") @implementation
+public func libxl_channel_domain_qualifier_to_domid(
+    _ ctx: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ domid: UnsafeMutablePointer<UInt32>!
+) -> CInt {
+    guard let name, name.pointee != 0, let domid else { return ERROR_INVAL.rawValue }
+    return result { () throws(ChannelError) in domid.pointee = try toolstack.domid(of: Bytes(cString: name)) }
 }

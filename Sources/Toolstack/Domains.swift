@@ -3,20 +3,30 @@ import Channel
 import XenStore
 
 extension Toolstack {
-    /// The domid of a backend domain that is given by domid, or as a name or
-    /// domid in digits (libxl_domain_qualifier_to_domid).
+    /// The domid that is given in digits, whether there is such a domain or
+    /// not, or else of the domain with that name (libxl_domain_qualifier_to_domid).
     ///
     /// - Throws: `.domainNotFound` for a name that no domain has.
+    public func domid(of qualifier: Bytes) throws(ChannelError) -> UInt32 {
+        try domid(of: qualifier, as: "domain")
+    }
+
+    /// The domid of a backend domain.
+    ///
+    /// - Throws: as `domid(of:)`.
     func resolve(_ backend: ChannelRequest.Backend) throws(ChannelError) -> UInt32 {
         switch backend {
-        case .domid(let domid): return domid
-        case .name(let name):
-            if let number = unsigned(name.array), number <= UInt64(UInt32.max) { return UInt32(number) }
-            guard let domid = try domid(named: name) else {
-                throw ChannelError(.domainNotFound, "there is no backend domain named \(name)")
-            }
-            return domid
+        case .domid(let domid): domid
+        case .name(let name): try domid(of: name, as: "backend domain")
         }
+    }
+
+    private func domid(of qualifier: Bytes, as role: StaticString) throws(ChannelError) -> UInt32 {
+        if let number = unsigned(qualifier.array), number <= UInt64(UInt32.max) { return UInt32(number) }
+        guard let domid = try domid(named: qualifier) else {
+            throw ChannelError(.domainNotFound, "there is no \(role) named \(qualifier)")
+        }
+        return domid
     }
 
     /// The lowest domid of a domain with this name, in two batches.

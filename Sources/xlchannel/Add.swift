@@ -42,6 +42,7 @@ struct Add: ParsableCommand {
     }
 
     func run() throws {
+        let domid = try guest.domid()
         let place = try withDevice { (device) throws(Failure) in
             var known = libxl_channel_connection(rawValue: 0)
             try check(libxl_channel_connection_from_string(connection.rawValue, &known), "the connection \(connection)")
@@ -51,7 +52,6 @@ struct Add: ParsableCommand {
             if let devid { device.devid = devid }
             if let path { device.u.socket.path = path.duplicated() }
 
-            let domid = guest.domid
             let title = "channel \(name.shown)" + (devid.map { ", devid \($0)" } ?? "")
             try check(libxl_device_channel_add(nil, domid, &device, nil), domid: domid, "adding \(title)")
             let devid = device.devid

@@ -46,6 +46,15 @@ private func failure(domid: UInt32?, _ doing: String, _ code: CInt) -> Failure {
     return Failure(message: (domid.map { "domain \($0): " } ?? "") + "\(doing): \(words)")
 }
 
+/// The number of the domain with a name, or that is given by its number.
+func domainNumber(of domain: ByteString) throws(Failure) -> UInt32 {
+    var domid: UInt32 = 0
+    let code = domain.withCString { libxl_channel_domain_qualifier_to_domid(nil, $0, &domid) }
+    guard code != ERROR_INVAL.rawValue else { throw Failure(message: "a domain's name is not empty") }
+    try check(code, "looking for domain \(domain.shown)")
+    return domid
+}
+
 /// Calls `body` with an initialised struct, and disposes of it afterwards.
 func withDevice<Result>(
     _ body: (inout libxl_device_channel) throws(Failure) -> Result

@@ -10,17 +10,18 @@ struct List: ParsableCommand {
             before that.
             """)
 
-    @Argument(help: "The domain's number; without it all domains are listed, with a column DOMID.")
-    var domid: UInt32?
+    @Argument(help: "The domain's name or number; without it all domains are listed, with a column DOMID.")
+    var domain: ByteString?
 
     @Flag(help: "Print a JSON array of the channels, as libxl writes them; for all domains with a \"domid\" each.")
     var json = false
 
     func run() throws {
-        try json ? showJSON() : showTable()
+        let domid = try domain.map(domainNumber)
+        try json ? showJSON(domid) : showTable(domid)
     }
 
-    private func showTable() throws(Failure) {
+    private func showTable(_ domid: UInt32?) throws(Failure) {
         var rows = [["DEVID", "NAME", "CONNECTION", "STATE", "PATH"]]
         if domid == nil { rows[0].insert("DOMID", at: 0) }
         try forEachChannel(of: domid) { (owner, channel) throws(Failure) in
@@ -36,7 +37,7 @@ struct List: ParsableCommand {
         try show(table(rows))
     }
 
-    private func showJSON() throws(Failure) {
+    private func showJSON(_ domid: UInt32?) throws(Failure) {
         var objects: [JSON] = []
         try forEachChannel(of: domid) { (owner, channel) throws(Failure) in
             let object = try takenJSON(libxl_device_channel_to_json(nil, &channel), domid: owner)

@@ -25,10 +25,11 @@ struct Remove: ParsableCommand {
     }
 
     func run() throws {
+        let domid = try guest.domid()
         var failed = false
         for choice in try channel.map(naming.choice) {
             do throws(Failure) {
-                try remove(choice)
+                try remove(choice, of: domid)
             } catch {
                 complain(error.message)
                 failed = true
@@ -37,8 +38,7 @@ struct Remove: ParsableCommand {
         if failed { throw ExitCode(1) }
     }
 
-    private func remove(_ choice: Choice) throws(Failure) {
-        let domid = guest.domid
+    private func remove(_ choice: Choice, of domid: UInt32) throws(Failure) {
         try withDevice { (device) throws(Failure) in
             switch choice {
             case .devid(let devid): device.devid = devid

@@ -22,7 +22,7 @@ struct Show: ParsableCommand {
 
     func run() throws {
         let choice = try naming.choice(channel)
-        let domid = guest.domid
+        let domid = try guest.domid()
         let text = try withChannel(choice, of: domid) { (device) throws(Failure) in
             let name = ByteString(device.name), connection = device.connectionWord(), path = device.path()
             return try withInfo(of: &device, domid) { (info) throws(Failure) in

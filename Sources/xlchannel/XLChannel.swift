@@ -36,8 +36,12 @@ struct XLChannel: ParsableCommand {
 
 /// The guest of a command.
 struct Guest: ParsableArguments {
-    @Argument(help: "The domain's number.")
-    var domid: UInt32
+    @Argument(help: "The domain's name or number.")
+    var domain: ByteString
+
+    func domid() throws(Failure) -> UInt32 {
+        try domainNumber(of: domain)
+    }
 }
 
 /// How CHANNEL is meant.

@@ -155,7 +155,7 @@ static xentoollog_logger silent_logger = { log_nothing, show_no_progress, destro
     F(device_channel_parse_json) F(channelinfo_parse_json) \
     F(channel_connection_parse_json) F(channel_set_logger) F(device_channels_add) \
     F(domain_config_channels_from_json) F(domain_config_channels_to_json) \
-    F(domain_channel_list) F(domain_channel_list_free)
+    F(domain_channel_list) F(domain_channel_list_free) F(channel_domain_qualifier_to_domid)
 
 #define FIELD(name) __typeof__(libxl_##name) *name;
 struct api {

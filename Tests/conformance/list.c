@@ -420,6 +420,38 @@ static void test_all_domains(void)
     CHECK(ours.domain_channel_list(NULL, &(libxl_domain_channel *){ NULL }, NULL) == ERROR_INVAL, "a list of all domains without num");
 }
 
+/* ---- domains by name ------------------------------------------------------------------ */
+
+static void test_domain_names(void)
+{
+    static const char *const none[] = { "nobody", "Domain-", "1x", "-1", " 1", "4294967296", "99999999999999999999" };
+    static const struct { const char *name; uint32_t domid; } some[] = {
+        { "Domain-0", 0 }, { "0", 0 }, { "17", 17 }, { "017", 17 }, { "4294967295", UINT32_MAX },
+        { "two of a name", 2001 }, { "\xff\"", 2003 },
+    };
+    uint32_t domid;
+    size_t n;
+
+    put(XBT_NULL, NULL, "two of a name", "/local/domain/2002/name");
+    put(XBT_NULL, NULL, "two of a name", "/local/domain/2001/name");
+    put(XBT_NULL, NULL, "\xff\"", "/local/domain/2003/name");
+    for (n = 0; n < COUNT_OF(some); n++) {
+        domid = 4711;
+        CHECK(!ours.channel_domain_qualifier_to_domid(NULL, some[n].name, &domid) && domid == some[n].domid,
+              "the domid of \"%s\" is %u, not %u", some[n].name, some[n].domid, domid);
+    }
+    for (n = 0; n < COUNT_OF(none); n++) {
+        domid = 4711;
+        CHECK(ours.channel_domain_qualifier_to_domid(NULL, none[n], &domid) == ERROR_DOMAIN_NOTFOUND && domid == 4711,
+              "\"%s\" is a domain", none[n]);
+    }
+    CHECK(ours.channel_domain_qualifier_to_domid(NULL, "", &domid) == ERROR_INVAL, "an empty name");
+    CHECK(ours.channel_domain_qualifier_to_domid(NULL, NULL, &domid) == ERROR_INVAL, "no name");
+    CHECK(ours.channel_domain_qualifier_to_domid(NULL, "0", NULL) == ERROR_INVAL, "a domid into NULL");
+    for (n = 2001; n <= 2003; n++)
+        cut(XBT_NULL, "/local/domain/%zu", n);
+}
+
 /* ---- a console that comes and goes while others list -------------------------------- */
 
 static atomic_bool stop_coming_and_going;
@@ -500,6 +532,7 @@ int main(void)
     test_odd_entries();
     test_new_connections();
     test_all_domains();
+    test_domain_names();
     test_coming_and_going();
     test_null();
     xs_close(store);

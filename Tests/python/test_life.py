@@ -62,6 +62,17 @@ def test_the_whole_life(guest, four):
     assert store() == before
 
 
+def test_domains_by_name(guest):
+    assert xlchannel.domid(f"guest{guest}") == xlchannel.domid(str(guest)) == guest
+    assert xlchannel.domid("Domain-0") == 0
+    with pytest.raises(xlchannel.DomainNotFoundError, match="looking for domain 'nobody'"):
+        xlchannel.domid("nobody")
+    with pytest.raises(xlchannel.InvalidError):
+        xlchannel.domid("")
+    with pytest.raises(xlchannel.InvalidError):
+        xlchannel.domid("a\0b")
+
+
 def test_nodes(guest, four):
     added = [xlchannel.add(guest, channel) for channel in four]
     nodes = store()

@@ -32,7 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Channel", "ChannelInfo", "Connection", "LogLevel",
     "channels", "all_channels", "add", "remove", "destroy", "info", "by_devid", "by_name", "to_json", "from_json",
-    "config_channels", "set_logger",
+    "config_channels", "domid", "set_logger",
     "ErrorCode", "ChannelError", "InvalidError", "NotFoundError", "DomainNotFoundError", "DeviceExistsError",
     "NotReadyError", "TimedOutError", "NoMemoryError",
     "lib", "libxl_device_channel", "libxl_domain_channel", "libxl_channelinfo", "libxl_asyncop_how",
@@ -285,6 +285,7 @@ def _load() -> ctypes.CDLL:
         ("libxl_device_channel_list_free", None, device, c_int),
         ("libxl_domain_channel_list", c_int, ctx, POINTER(POINTER(libxl_domain_channel)), POINTER(c_int)),
         ("libxl_domain_channel_list_free", None, POINTER(libxl_domain_channel), c_int),
+        ("libxl_channel_domain_qualifier_to_domid", c_int, ctx, c_char_p, POINTER(c_uint32)),
         ("libxl_device_channel_getinfo", c_int, ctx, c_uint32, device, device_info),
         ("libxl_devid_to_device_channel", c_int, ctx, c_uint32, c_int, device),
         ("libxl_name_to_device_channel", c_int, ctx, c_uint32, c_char_p, device),
@@ -431,6 +432,14 @@ def all_channels() -> Dict[int, List[Channel]]:
     finally:
         lib.libxl_domain_channel_list_free(listed, number)
     return result
+
+
+def domid(name: str) -> int:
+    """The number of the domain with this name; digits are taken for the number."""
+    number = c_uint32()
+    _check(lib.libxl_channel_domain_qualifier_to_domid, _encode(name, "name"), byref(number),
+           doing=f"looking for domain {name!r}")
+    return number.value
 
 
 def add(domid: int, channel: Channel) -> Channel:
