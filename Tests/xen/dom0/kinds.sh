@@ -1,4 +1,4 @@
-# What can be done with channels of all four kinds, whoever serves them.
+# What is done with channels alike whoever serves them.
 
 # all_four_kinds: adds them to $guest, uses and removes them, and adds one again. Nothing must be left.
 all_four_kinds() {
@@ -68,5 +68,30 @@ fifty_rounds() {
     guest_says $guest 'agent: hvc1 up org.test.last'
     equal 'the socket answers' "$(ask_socket sock hello)" 'echo hvc1 org.test.last: hello'
     expect 'the channel is removed' channel remove $id org.test.last
+    same_store before
+}
+
+# paused_guest: channels are added to $guest and removed from it while it is paused. Nothing must be left.
+paused_guest() {
+    # What is added waits for it.
+    expect 'the guest is paused' xl pause $guest
+    expect 'a socket channel is added' channel add $id org.test.sock socket /tmp/scenario/sock
+    equal 'its backend waits' "$(state $(back $id 1))" 2
+    expect 'a channel that the guest has not seen is removed' channel rounds 3 $id org.test.unseen pty
+    expect 'the guest is unpaused' xl unpause $guest
+    guest_says $guest 'agent: hvc1 up org.test.sock'
+    equal 'the socket answers' "$(ask_socket sock hello)" 'echo hvc1 org.test.sock: hello'
+
+    # With the channel in use it cannot let go.
+    expect 'the guest is paused' xl pause $guest
+    began=$(hundredths)
+    refused 'a channel in use is not removed' 9 channel remove $id org.test.sock
+    took=$(($(hundredths) - began))
+    expect "that took ten seconds ($took hundredths)" [ $took -ge 950 -a $took -lt 1200 ]
+    expect 'the guest is unpaused' xl unpause $guest
+    wait_for 10 'its backend is connected again' has_state $(back $id 1) 4
+    guest_says $guest 'agent: hvc1 up org.test.sock'
+    wait_for 20 'the socket answers' eval '[ "$(ask_socket sock hello 2)" = "echo hvc1 org.test.sock: hello" ]'
+    expect 'the channel is removed' channel remove $id org.test.sock
     same_store before
 }

@@ -1,30 +1,12 @@
 # Guests that do not answer: one that is paused, one without a driver, one that is shutting down.
 
+. /test/kinds.sh
+
 shared_guest
 start_xenchanneld
 snapshot before
 
-# Paused: what is added waits for it.
-expect 'the guest is paused' xl pause $guest
-expect 'a socket channel is added' channel add $id org.test.sock socket /tmp/scenario/sock
-equal 'its backend waits' "$(state $(back $id 1))" 2
-expect 'a channel that the guest has not seen is removed' channel rounds 3 $id org.test.unseen pty
-expect 'the guest is unpaused' xl unpause $guest
-guest_says $guest 'agent: hvc1 up org.test.sock'
-equal 'the socket answers' "$(ask_socket sock hello)" 'echo hvc1 org.test.sock: hello'
-
-# Paused with the channel in use: it cannot let go.
-expect 'the guest is paused' xl pause $guest
-began=$(hundredths)
-refused 'a channel in use is not removed' 9 channel remove $id org.test.sock
-took=$(($(hundredths) - began))
-expect "that took ten seconds ($took hundredths)" [ $took -ge 950 -a $took -lt 1200 ]
-expect 'the guest is unpaused' xl unpause $guest
-wait_for 10 'its backend is connected again' has_state $(back $id 1) 4
-guest_says $guest 'agent: hvc1 up org.test.sock'
-wait_for 20 'the socket answers' eval '[ "$(ask_socket sock hello 2)" = "echo hvc1 org.test.sock: hello" ]'
-expect 'the channel is removed' channel remove $id org.test.sock
-same_store before
+paused_guest
 
 # No driver takes the console.
 guest_run $guest 'echo 0 >/sys/bus/xen/drivers_autoprobe'
