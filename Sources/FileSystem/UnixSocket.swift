@@ -48,6 +48,7 @@ public struct ListeningSocket {
         var status = stat()
         guard listen(descriptor, 16) == 0, path.withCString({ lstat($0, &status) }) == 0 else {
             let number = errno
+            _ = path.withCString { CLibc.unlink($0) }
             _ = CLibc.close(descriptor)
             throw ChannelError(.failed, "cannot listen on \(path): \(errorText(number))")
         }

@@ -18,7 +18,8 @@ guest_says $guest 'agent: hvc1 up org.test.command'
 equal 'the socket answers' "$(ask_socket command hello)" 'echo hvc1 org.test.command: hello'
 equal 'the command lists it' "$(xlchannel list $id | tail -n +2 | xargs)" \
     '0 org.test.command socket connected /tmp/scenario/command'
-expect 'the command removes it' xlchannel remove $id org.test.command
+equal "and by the guest's name" "$(xlchannel list $guest)" "$(xlchannel list $id)"
+expect 'the command removes it' xlchannel remove $guest org.test.command
 refused 'the command tells of a channel that is not there' 1 xlchannel remove $id org.test.command
 same_store before
 
