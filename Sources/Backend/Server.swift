@@ -623,13 +623,16 @@ public final class Server {
     private func unmask(_ device: Device) {
         guard device.isMasked, let port = device.port else { return }
         device.isMasked = false
+        device.gatherUntil = nil
         xenevtchn_unmask(channels, port)
     }
 
     /// Leaves a port masked while more gathers in its ring, of which `count`
-    /// bytes were taken; false when it is to be unmasked.
+    /// bytes were taken; false when it is to be unmasked, or when something
+    /// else is waited for.
     private func letGather(_ slot: Int, _ device: Device, after count: Int) -> Bool {
-        guard let duration = device.pace.took(count, at: microseconds()), device.isMasked, !device.isBlocked
+        guard let duration = device.pace.took(count, at: microseconds()),
+            device.isMasked, !device.isBlocked, !device.inputIsFull
         else { return false }
         if device.gatherUntil == nil { gathering.append(slot) }
         device.gatherUntil = microseconds() + duration
