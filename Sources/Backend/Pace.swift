@@ -7,8 +7,8 @@
 /// costs both ends an interrupt, and whoever reads the channel a wake-up. So
 /// while a guest streams, its event channel stays masked, and its ring is
 /// looked at again when `aim` bytes should be there. A guest that fills it at
-/// once is fast enough by itself, and one that writes a line now and then,
-/// or answers what it was sent, is read at once.
+/// once would have to wait for us, and one that writes a line now and then,
+/// or answers what it was sent, may be waited for: these are read at once.
 struct Pace {
     /// Bytes gather for no longer than this, in microseconds.
     static var longest: Int64 { 4_000 }
@@ -20,8 +20,15 @@ struct Pace {
     /// Fewer bytes than this, in the longest time, are no stream.
     private static var leastBytes: Int64 { 256 }
 
+    /// A guest that fills the ring in less time than this is fast,
+    private static var fast: Int64 { 1_000 }
+    /// and is read at once for so long.
+    private static var haste: Int64 { 50_000 }
+
     /// When bytes were last taken, if more of the same may follow.
     private var lastTaken: Int64?
+    /// Until when the guest is read at once.
+    private var hastyUntil: Int64 = 0
 
     /// The guest was sent something: what it writes next may be awaited.
     mutating func sent() {
@@ -31,15 +38,19 @@ struct Pace {
     /// The ring was emptied of `count` bytes at `time` (microseconds); for how
     /// long to let more gather, nil for not at all.
     mutating func took(_ count: Int, at time: @autoclosure () -> Int64) -> Int64? {
-        // With a full ring the guest waited, so it is not to wait again.
-        guard count > 0, count < Ring.outSize else {
+        guard count > 0 else {
             lastTaken = nil
             return nil
         }
         let time = time()
-        defer { lastTaken = time }
-        guard let lastTaken, time > lastTaken else { return nil }
-        let elapsed = time - lastTaken
+        let isFull = count >= Ring.outSize
+        let before = lastTaken
+        // With a full ring the guest waited, so it is not to wait again.
+        lastTaken = isFull ? nil : time
+        guard let before, time > before else { return nil }
+        let elapsed = time - before
+        if isFull, elapsed < Self.fast { hastyUntil = time + Self.haste }
+        guard !isFull, time >= hastyUntil else { return nil }
         guard Int64(count) * Self.longest >= elapsed * Self.leastBytes else { return nil }
         let fill = elapsed * Self.aim / Int64(count)
         return fill < Self.shortest ? nil : min(fill, Self.longest)

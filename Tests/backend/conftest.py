@@ -2,7 +2,7 @@
 
     make && Tests/host/run python3 -m pytest -q Tests/backend
 
-XLCHANNEL_LONG=1 makes the long ones as long as they are meant to be (some twenty minutes).
+XLCHANNEL_LONG=1 makes the long ones as long as they are meant to be (some minutes).
 """
 import os
 import pathlib

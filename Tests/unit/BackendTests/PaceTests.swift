@@ -49,6 +49,14 @@ struct PaceTests {
         #expect(last([(256, 0), (1536, 2_000)]) == 1_000)
     }
 
+    @Test func aGuestThatFillsTheRingQuicklyIsReadAtOnceForAWhile() {
+        let fills: [(Int, Int64)] = [(512, 0), (2048, 900)]
+        #expect(last(fills + [(256, 2_000), (256, 500)]) == nil)
+        #expect(last(fills + [(256, 49_000), (256, 500)]) == nil)
+        #expect(last(fills + [(256, 50_000), (256, 500)]) == 1_500)
+        #expect(last([(512, 0), (2048, 1_000), (256, 2_000), (256, 500)]) == 1_500)
+    }
+
     @Test func nothingEndsAStream() {
         #expect(last([(256, 0), (256, 500), (0, 2000)]) == nil)
         #expect(last([(256, 0), (256, 500), (0, 2000), (256, 500)]) == nil)
