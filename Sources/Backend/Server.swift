@@ -217,6 +217,8 @@ public final class Server {
     /// Looks at consoles that changed, and lets their devices go on.
     private func refresh() {
         guard !changed.isEmpty, store != nil else { return }
+        // This takes a while: whoever else has bytes is to have his turn right after.
+        takeAllPorts()
         let places = Array(changed.prefix(Self.placesAtOnce))
         changed.removeFirst(places.count)
         var batch = Batch()
@@ -452,6 +454,9 @@ public final class Server {
         if let port = device.port {
             slots[Int(port)] = -1
             xenevtchn_unbind(channels, port)
+            // The kernel has room for one event of each bound port, and keeps
+            // those of unbound ones: a guest could fill it up.
+            takeAllPorts()
         }
         if let page = device.page { xengnttab_unmap(grants, page, 1) }
         device.ring = nil
@@ -603,20 +608,26 @@ public final class Server {
         device.polledListener = listener
     }
 
-    /// Takes one port, since that is what mostly waits: epoll tells of the next
-    /// one, and a guest that notifies without end cannot starve the others.
+    /// Takes a port with an event; false without one.
     ///
     /// The port stays masked until its ring was emptied (`unmask`): a guest
     /// notifies with every few bytes, and what comes meanwhile costs nobody an interrupt.
-    private func takePorts() {
+    @discardableResult
+    private func takePort() -> Bool {
         let port = xenevtchn_pending(channels)
-        guard port >= 0 else { return }
+        guard port >= 0 else { return false }
         guard Int(port) < slots.count, slots[Int(port)] >= 0, let device = devices[Int(slots[Int(port)])] else {
             xenevtchn_unmask(channels, evtchn_port_t(port))
-            return
+            return true
         }
         device.isMasked = true
         makeReady(Int(slots[Int(port)]))
+        return true
+    }
+
+    /// Each port comes once, since it stays masked.
+    private func takeAllPorts() {
+        while takePort() {}
     }
 
     /// Lets a device's port notify again: at once if the guest did meanwhile.
@@ -680,7 +691,8 @@ public final class Server {
             poller.wait(timeout()) { token, events in
                 switch token.source {
                 case .xenstore: takeStoreEvents()
-                case .eventChannels: takePorts()
+                // One is what mostly waits; of the next one epoll tells.
+                case .eventChannels: takePort()
                 case .terminals: takeTerminalEvents()
                 case .signals: if !takeSignal(signals) { isRunning = false }
                 case .monitor: monitor.accept(poller, status)
