@@ -17,7 +17,7 @@ public final class Server {
     private let poller: Poller
     private let terminals: TerminalWatch
     private let journal: Journal
-    private let grants: OpaquePointer
+    private var grants: OpaquePointer
     private let channels: OpaquePointer
     private let monitor: Monitor
     private var store: StoreConnection?
@@ -75,6 +75,16 @@ public final class Server {
         } catch {
             throw ChannelError(.failed, error.text)
         }
+    }
+
+    /// To be called after a fork: Linux before 5.5 maps grants only for the
+    /// process that has opened the device.
+    public func reopenGrants() throws(ChannelError) {
+        guard let new = xengnttab_open(nil, 0) else {
+            throw ChannelError(.failed, "cannot open the grant table: \(errorText(errno))")
+        }
+        xengnttab_close(grants)
+        grants = new
     }
 
     // MARK: xenstore

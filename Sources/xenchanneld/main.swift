@@ -45,8 +45,11 @@ func serve(_ options: ServeOptions) throws(ChannelError) {
 
     let server = try Server(log, options.server)
     // Only now, so that whoever started it learns of what went wrong, or that it serves.
-    if !options.isForeground, daemon(0, 0) != 0 {
-        throw ChannelError(.failed, "cannot go into the background: \(errorText(errno))")
+    if !options.isForeground {
+        guard daemon(0, 0) == 0 else {
+            throw ChannelError(.failed, "cannot go into the background: \(errorText(errno))")
+        }
+        try server.reopenGrants()
     }
     try pidFile?.write()
     log(.info, "version \(version) serves")

@@ -86,7 +86,15 @@ def test_background(store, place):
     assert result.returncode == 0, result.stderr
     pid = int(wait_until(lambda: (place / "pid").exists() and (place / "pid").read_text()))
     wait_until(lambda: store.read("/local/domain/0/data/xenchanneld"))
-    os.kill(pid, signal.SIGTERM)
+    channels = Channels(store)
+    try:
+        guest = channels.add(Connection.PATH, place / "file").guest().connect()
+        guest.write(b"bytes")
+        guest.drain()
+        channels.destroy_all()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    assert (place / "file").read_bytes() == b"bytes"
     wait_until(lambda: store.read("/local/domain/0/data/xenchanneld") is None)
     wait_until(lambda: not (place / "pid").exists())
 

@@ -67,7 +67,7 @@ void *map_pages(xengnttab_handle *xgt, uint32_t count, const uint32_t *domids, b
     struct mapping *mapping;
     void *addr;
 
-    if (!count) {
+    if (!count || xgt->pid != getpid()) {
         errno = EINVAL;
         return NULL;
     }
@@ -114,6 +114,7 @@ xengnttab_handle *open_grants(domid_t domid)
     xgt = calloc(1, sizeof(*xgt));
     if (xgt) {
         xgt->domid = domid;
+        xgt->pid = getpid();
         xgt->next_ref = GNTTAB_NR_RESERVED_ENTRIES;
         pthread_mutex_init(&xgt->lock, NULL);
     }

@@ -76,6 +76,8 @@ struct grant {
 /* One type serves both interfaces, as in xengnttab.h. */
 struct xengntdev_handle {
     domid_t domid;
+    /* Who has opened it: Linux before 5.5 maps for no other process. */
+    pid_t pid;
     uint32_t next_ref;
     pthread_mutex_t lock;
     struct mapping *mappings;
