@@ -50,7 +50,7 @@ final class PathSink: Sink {
 
     override func reopen() {
         // When the path cannot be opened now, the old file goes on.
-        guard let new = try? openLogFile(path) else { return }
+        guard descriptor >= 0, let new = try? openLogFile(path) else { return }
         closeFile()
         descriptor = new
     }

@@ -1,6 +1,7 @@
 """The command line, signals, the monitoring socket, and what a service manager sees."""
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -127,6 +128,23 @@ def test_hangup_opens_files_anew(daemon, channels, place):
     assert (place / "file.1").read_bytes() == b"old file"
     assert (place / "file").read_bytes() == b"new"
     assert "serves" in (place / "log.1").read_text()
+
+
+def test_hangup_while_a_file_cannot_be_opened(daemon, channels, place):
+    """Only open files are opened anew; the others when they are tried again."""
+    (place / "directory").mkdir()
+    channel = channels.add(Connection.PATH, place / "directory" / "file")
+    before = daemon.open_descriptors()
+    daemon.kill()
+    shutil.rmtree(place / "directory")
+    daemon.start()
+    wait_until(lambda: channel.error)
+    (place / "directory").mkdir()
+    for count in range(1, 6):
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: daemon.log().count("opened anew") == count)
+    wait_until(lambda: channel.error is None)
+    assert daemon.open_descriptors() == before
 
 
 def test_counters(daemon, channels, place):
