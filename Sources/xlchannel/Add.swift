@@ -36,6 +36,7 @@ struct Add: ParsableCommand {
     var backend: ByteString?
 
     func validate() throws {
+        if backend?.bytes.isEmpty == true { throw ValidationError("A backend domain has a name or a number.") }
         if connection.hasPath != (path != nil) {
             throw ValidationError("\(connection) \(path == nil ? "needs a" : "takes no") PATH.")
         }
