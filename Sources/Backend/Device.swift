@@ -25,6 +25,8 @@ final class Device {
     var toGuest: UInt64 = 0
     var dropped: UInt64 = 0
 
+    /// What was last written to xenstore of it may not be there.
+    var mustPublish = false
     /// When to try again what failed (see `now`); nil for nothing.
     var retryAt: Int64?
     /// The sink was full: wait until it can be written.

@@ -131,9 +131,23 @@ public final class Server {
         guard let store else { return }
         mayHaveEvents = true
         do throws(StoreError) {
-            try publications.publish(store)
+            for failure in try publications.publish(store) { publishLater(failure) }
         } catch {
-            if store.descriptor < 0 { loseStore(error) } else { log(.error, error.text) }
+            loseStore(error)
+        }
+    }
+
+    /// What a guest's devices have to say is written again in a second.
+    private func publishLater(_ failure: Publications.Failure) {
+        var isTold = false
+        for device in devices {
+            guard let device, device.domid == failure.domid else { continue }
+            device.mustPublish = true
+            retry(device)
+            if !isTold, device.mayLog() {
+                log(.error, "\(device.title): \(failure.error.text); trying again each second")
+            }
+            isTold = true
         }
     }
 
@@ -409,14 +423,14 @@ public final class Server {
         do throws(ChannelError) {
             try device.sink.open()
             device.retryAt = nil
-            if device.hasError { writes.remove(device.backend, "error") }
+            if device.hasError { writes.remove(device, "error") }
             device.hasError = false
-            if let tty = device.sink.tty { writes.write(device.frontend, "tty", tty) }
+            if let tty = device.sink.tty { writes.write(device, tty: tty) }
             poll(slot, device)
             log(.info, "\(device.title): opened as \(Bytes(device.connection.kind.word)) \(device.sink.tty ?? device.connection.path ?? "")")
             step(slot, .sinkOpened, &writes)
         } catch {
-            writes.write(device.backend, "error", error.message.bytes)
+            writes.write(device, "error", error.message.bytes)
             device.hasError = true
             if device.mayLog() { log(.error, "\(device.title): \(error.message)") }
             step(slot, .sinkFailed, &writes)
@@ -684,6 +698,11 @@ public final class Server {
                 continue
             }
             device.retryAt = nil
+            if device.mustPublish {
+                device.mustPublish = false
+                if let tty = device.sink.tty { writes.write(device, tty: tty) }
+                note(Place(domid: device.domid, number: device.number))
+            }
             if device.state.phase == .new { step(slot, .retry, &writes) } else { makeReady(slot) }
         }
         publish(writes)

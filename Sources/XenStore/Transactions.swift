@@ -24,19 +24,22 @@ extension BatchRunner {
     ///
     /// - Parameter before: requests to go along with the transaction's start,
     ///   outside of it; their replies are given to `body`.
+    /// - Parameter attempts: how often to begin at most, for 10 s at the longest;
+    ///   then it fails with EAGAIN.
     @discardableResult
     public func withTransaction<Result, Failure: Error>(
         after before: Batch = Batch(),
+        attempts: UInt32 = .max,
         orElse convert: (StoreError) -> Failure,
         _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
         try exclusively { () throws(Failure) in
-            try repeatTransaction(after: before, orElse: convert, body)
+            try repeatTransaction(after: before, attempts, orElse: convert, body)
         }
     }
 
     private func repeatTransaction<Result, Failure: Error>(
-        after before: Batch, orElse convert: (StoreError) -> Failure,
+        after before: Batch, _ attempts: UInt32, orElse convert: (StoreError) -> Failure,
         _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
         let deadline = now() + StoreConnection.timeLimit
@@ -76,7 +79,7 @@ extension BatchRunner {
             case .again:
                 abort(transaction)
             }
-            guard now() < deadline else { throw convert(.refused(EAGAIN)) }
+            guard attempt + 1 < attempts, now() < deadline else { throw convert(.refused(EAGAIN)) }
             pause(attempt)
             attempt += 1
         }

@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from conflicts import Conflicts
 from conftest import IS_LONG
 from guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Ring, wait_until
-from peer import SocketPeer
+from peer import SocketPeer, TerminalPeer
 from xlchannel import Connection
 
 SEQUENCES = 10000 if IS_LONG else 500
@@ -245,6 +246,30 @@ def test_a_guest_that_notifies_without_end(daemon, channels, place):
     thread.join()
     assert victim.worst < 1
     victim.close()
+
+
+def test_a_guest_that_keeps_its_terminal_from_being_published(store, daemon, channels, place):
+    """It writes the node without end: other guests' terminals are published all the same, and its own when it stops."""
+    mine, other = channels.add(Connection.PTY, domid=2), channels.add(Connection.PTY)
+    daemon.kill()
+    for channel in mine, other:
+        store.write_all({f"{channel.frontend}/tty": "", f"{channel.backend}/state": 1})
+    with Conflicts(place / "xenstored", f"{mine.frontend}/tty") as conflicts:
+        daemon.environment = {"XENSTORED_PATH": conflicts.path}
+        daemon.start()
+        wait_until(lambda: other.tty and other.state == 2, timeout=2)
+        wait_until(lambda: "trying again" in daemon.log())
+        seen = conflicts.count
+        wait_until(lambda: conflicts.count > seen)
+        assert mine.tty == "" and mine.state == 1
+        conflicts.end()
+        wait_until(lambda: mine.tty and mine.state == 2, timeout=3)
+        peer, guest = TerminalPeer(mine), mine.guest().connect()
+        guest.write(b"it works")
+        assert peer.receive(8) == b"it works"
+        peer.close()
+        daemon.environment = {}
+        daemon.restart()
 
 
 def test_log_does_not_grow_without_end(daemon, channels):
