@@ -81,7 +81,19 @@ final class Journal {
         entries[index] = Entry()
     }
 
+    /// Frees the entries of all owners but those that `isKept` says.
+    func releaseAll(but isKept: (Owner) -> Bool) {
+        for index in 0..<end where entries[index].domain != 0 {
+            let owner = Owner(domid: entries[index].domain &- 1, console: entries[index].console)
+            if !isKept(owner) { release(index) }
+        }
+    }
+
     func begin(_ index: Int, position: UInt32, count: Int, size: Int64, inode: UInt64) {
+        // Set still when a kill came between the ring's update and `end`.
+        if flag(index).pointee.load(ordering: .relaxed) != 0 {
+            _ = flag(index).pointee.exchange(0, ordering: .acquiringAndReleasing)
+        }
         entries[index].position = position
         entries[index].count = UInt32(count)
         entries[index].size = size

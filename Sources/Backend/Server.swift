@@ -44,6 +44,8 @@ public final class Server {
     private var isReady: [Bool] = []
     /// When the first retry is due.
     private var nextRetry: Int64?
+    /// The journal has no entries but those of channels that are there.
+    private var isJournalTidy = false
     /// Slots of devices that let bytes gather; see `Pace`.
     private var gathering: [Int] = []
 
@@ -271,6 +273,15 @@ public final class Server {
         }
         publish(writes)
         for place in orphans { removeOrphan(place) }
+        tidyJournal()
+    }
+
+    /// Frees what the journal has of channels that went while no daemon ran, when
+    /// all that is there has been looked at.
+    private func tidyJournal() {
+        guard !isJournalTidy, changed.isEmpty, store != nil else { return }
+        isJournalTidy = true
+        journal.releaseAll { index.slot(of: Place(domid: $0.domid, number: $0.console)) != nil }
     }
 
     /// Removes the backend of a domain that is gone. A toolstack that destroys
@@ -404,9 +415,11 @@ public final class Server {
                 log(.info, "\(device.title): closed")
             case .mapRing(let location): mapRing(slot, device, location, &writes)
             case .unmapRing: unmapRing(slot, device)
-            case .publish(let state): writes.write(device.backend, "state", Bytes(decimal: state.rawValue))
+            case .publish(let state): writes.write(device, "state", Bytes(decimal: state.rawValue))
             case .retryLater: retry(device)
             case .forget:
+                // It may have kept what tells of an earlier daemon's writes.
+                device.sink.close()
                 devices[slot] = nil
                 freeSlots.append(slot)
                 index.remove(Place(domid: device.domid, number: device.number))
@@ -716,6 +729,7 @@ public final class Server {
         var isRunning = true
         lookAtAll()
         refresh()
+        tidyJournal()
         while isRunning {
             poller.wait(timeout()) { token, events in
                 switch token.source {

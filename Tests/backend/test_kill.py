@@ -1,8 +1,12 @@
 """kill -9 at any moment costs no byte, and no channel."""
 import os
+import struct
 import threading
 import time
 
+import pytest
+
+import xlchannel
 from conftest import IS_LONG
 from guest import CONNECTED, wait_until
 from peer import SocketPeer, TerminalPeer
@@ -108,6 +112,27 @@ def test_guest_that_came_and_went_meanwhile(daemon, channels, place):
     assert (place / "gone").read_bytes() == b"back"
     wait_until(lambda: (place / "anew").read_bytes() == b"new ring")
     assert len(daemon.status()["channels"]) == 2
+
+
+def journal(daemon):
+    """The owners that the journal has entries of, as (domid, console)."""
+    entries = struct.iter_unpack("<IIIIIIqQ", (daemon.run_directory / "xenchanneld.journal").read_bytes())
+    return [(domain - 1, console) for _, domain, console, *_ in entries if domain]
+
+
+def test_journal_forgets(daemon, channels, place):
+    """Its places are few: a channel that is gone takes none, however it went."""
+    kept = channels.add(Connection.PATH, place / "kept")
+    for _ in range(3):
+        with pytest.raises(xlchannel.ChannelError, match="No such file"):
+            channels.add(Connection.PATH, place / "none" / "file", domid=2)
+    deleted = channels.add(Connection.PATH, place / "deleted", domid=2)
+    kept_owner = (kept.domid, kept.devid + 1)
+    assert journal(daemon) == [kept_owner, (deleted.domid, deleted.devid + 1)]
+    daemon.kill()
+    channels.destroy(deleted)
+    daemon.start()
+    wait_until(lambda: journal(daemon) == [kept_owner])
 
 
 def test_restart_in_order(daemon, channels, place, rng):
