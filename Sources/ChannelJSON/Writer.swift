@@ -107,31 +107,83 @@ public struct Writer {
 public func jsonText(
     beautified: Bool = true, _ write: (yajl_gen) -> yajl_gen_status
 ) throws(ChannelError) -> CText {
-    let generator = try newGenerator(beautified: beautified)
-    return try finish(generator, write(generator))
+    var output = TextOutput()
+    let status = try withUnsafeMutablePointer(to: &output) { (output) throws(ChannelError) in
+        let generator = try newGenerator(beautified: beautified, output)
+        defer { yajl_gen_free(generator) }
+        return write(generator)
+    }
+    return try output.finish(status)
 }
 
+/// A generator that writes into `output`.
 @inline(never)
-public func newGenerator(beautified: Bool = true) throws(ChannelError) -> yajl_gen {
+func newGenerator(beautified: Bool, _ output: UnsafeMutablePointer<TextOutput>) throws(ChannelError) -> yajl_gen {
     guard let generator = beautified ? libxl_yajl_gen_alloc(nil) : yajl_gen_alloc(nil) else {
         throw ChannelError(.noMemory, "no memory for a JSON generator")
     }
+    yajl_gen_print_to(
+        generator, { context, text, length in
+            // An empty piece may have no address.
+            if let text { context!.assumingMemoryBound(to: TextOutput.self).pointee.append(text, length) }
+        }, output)
     return generator
 }
 
-/// The text in a generator, which is freed.
-@inline(never)
-public func finish(_ generator: yajl_gen, _ written: yajl_gen_status) throws(ChannelError) -> CText {
-    defer { yajl_gen_free(generator) }
-    var status = written
-    var buffer: UnsafePointer<UInt8>?
-    var length = 0
-    if status == yajl_gen_status_ok { status = yajl_gen_get_buf(generator, &buffer, &length) }
-    guard status == yajl_gen_status_ok, let buffer else {
-        throw ChannelError(.failed, "yajl cannot generate JSON: status \(status.rawValue)")
+/// The text that a generator writes, piece by piece. It takes the place of
+/// yajl's own buffer, which takes a third of the time of a channel's JSON, and
+/// is the caller's text in the end, without a copy.
+struct TextOutput {
+    /// malloc'd; nil before the first piece.
+    private var start: CText?
+    /// Where the next piece goes.
+    private var end: CText?
+    /// How many bytes there are from `end` on, one of them for the NUL.
+    private var room = 0
+    private var memoryIsOut = false
+
+    /// Half of the pieces are a bracket, a quotation mark or the like.
+    @inline(__always)
+    mutating func append(_ piece: UnsafePointer<CChar>, _ count: Int) {
+        guard count == 1, room > 1, let place = end else { return appendAny(piece, count) }
+        place.pointee = piece.pointee
+        end = place + 1
+        room &-= 1
     }
-    guard let text = strndup(UnsafeRawPointer(buffer).assumingMemoryBound(to: CChar.self), length) else {
-        throw ChannelError(.noMemory, "no memory for a JSON text")
+
+    @inline(never)
+    private mutating func appendAny(_ piece: UnsafePointer<CChar>, _ count: Int) {
+        guard count < room || makeRoom(count), let place = end else { return }
+        memcpy(place, piece, count)
+        end = place + count
+        room &-= count
     }
-    return text
+
+    @inline(never)
+    private mutating func makeRoom(_ count: Int) -> Bool {
+        let length = end.map { $0 - start! } ?? 0
+        let capacity = max(512, 2 * (length + count + 1))
+        guard !memoryIsOut, let larger = realloc(start, capacity) else {
+            memoryIsOut = true
+            room = 0
+            return false
+        }
+        start = larger.assumingMemoryBound(to: CChar.self)
+        end = start! + length
+        room = capacity - length
+        return true
+    }
+
+    /// The text after the generator's last word.
+    @inline(never)
+    mutating func finish(_ status: yajl_gen_status) throws(ChannelError) -> CText {
+        guard status == yajl_gen_status_ok, !memoryIsOut, let start, let end else {
+            free(start)
+            throw memoryIsOut
+                ? ChannelError(.noMemory, "no memory for a JSON text")
+                : ChannelError(.failed, "yajl cannot generate JSON: status \(status.rawValue)")
+        }
+        end.pointee = 0
+        return start
+    }
 }
