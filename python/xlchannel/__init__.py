@@ -43,13 +43,20 @@ __all__ = [
 # ---- The enumerations ------------------------------------------------------------------------------------------------
 
 class Connection(enum.IntEnum):
-    """What a channel is connected to in its backend domain."""
+    """What a channel is connected to in its backend domain.
 
-    UNKNOWN = 0    #: something this library does not know; can be listed, not added
-    PTY = 1        #: a pseudo terminal, whose path ChannelInfo tells
-    SOCKET = 2     #: a listening Unix stream socket at Channel.path
-    NONE = 0x100   #: nothing: the guest's reads block, its writes vanish
-    PATH = 0x101   #: a file at Channel.path, to which the guest's output is appended
+    UNKNOWN  something this library does not know; can be listed, not added
+    PTY      a pseudo terminal, whose path ChannelInfo tells
+    SOCKET   a listening Unix stream socket at Channel.path
+    NONE     nothing: the guest's reads block, its writes vanish
+    PATH     a file at Channel.path, to which the guest's output is appended
+    """
+
+    UNKNOWN = 0
+    PTY = 1
+    SOCKET = 2
+    NONE = 0x100
+    PATH = 0x101
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -115,16 +122,23 @@ class LogLevel(enum.IntEnum):
 # ---- The errors ------------------------------------------------------------------------------------------------------
 
 class ChannelError(Exception):
-    """An operation failed: its own class for the commoner codes, this one for the rest."""
+    """An operation failed: its own class for the commoner codes, this one for the rest.
+
+    code          libxl's negative error code, see ErrorCode
+    message       what failed, and why
+    domid         the guest, where the operation was on one
+    devid         the channel's devid, where it was known
+    channel_name  the channel's name, where it was known
+    """
 
     def __init__(self, code: int, message: str = "", *, domid: Optional[int] = None, devid: Optional[int] = None,
                  channel_name: Optional[str] = None):
         super().__init__(code, message)
-        self.code = code                   #: libxl's negative error code, see ErrorCode
-        self.message = message             #: what failed, and why
-        self.domid = domid                 #: the guest, where the operation was on one
-        self.devid = devid                 #: the channel's devid, where it was known
-        self.channel_name = channel_name   #: the channel's name, where it was known
+        self.code = code
+        self.message = message
+        self.domid = domid
+        self.devid = devid
+        self.channel_name = channel_name
 
     @property
     def name(self) -> str:
@@ -368,43 +382,78 @@ def _decode_optional(text: Optional[bytes]) -> Optional[str]:
     return None if text is None else _decode(text)
 
 
-@dataclass
+def _str(text: "Text") -> str:
+    """TypeError for what is no text: bytes() would take numbers, and lists of them."""
+    if isinstance(text, str):
+        return text
+    if isinstance(text, (bytes, bytearray)):
+        return _decode(bytes(text))
+    raise TypeError(f"a text is a str or bytes, not {type(text).__name__}")
+
+
+# What a text may be given as; bytes need not be UTF-8.
+Text = Union[str, bytes]
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+
+@dataclass(init=False)
 class Channel:
     """A channel of a guest, or the description of one to be added.
+
+    name             unique in the guest, 1 to 256 bytes without control characters
+    connection       what it is connected to
+    path             absolute, for SOCKET (at most 107 bytes) and PATH; else None
+    devid            its number, one less than that of its PV console; -1: the lowest free one
+    backend_domid    the domain that serves it
+    backend_domname  the name of that domain; when given, it goes before backend_domid
 
     The texts are bytes to the library. What is no UTF-8 is in a str as surrogate escapes, as in os.fsdecode; bytes
     may be given instead and become such a str.
     """
 
-    name: str = ""
-    connection: Connection = Connection.UNKNOWN
-    path: Optional[str] = None             #: absolute, for SOCKET and PATH
-    devid: int = -1                        #: -1: the lowest free one; the channel's PV console is devid + 1
-    backend_domid: int = 0                 #: the domain that serves it
-    backend_domname: Optional[str] = None  #: when given, goes before backend_domid
+    name: str
+    connection: Connection
+    path: Optional[str]
+    devid: int
+    backend_domid: int
+    backend_domname: Optional[str]
 
-    def __post_init__(self):
-        self.connection = Connection(self.connection)
-        for field in "name", "path", "backend_domname":
-            value = getattr(self, field)
-            if isinstance(value, (bytes, bytearray)):
-                setattr(self, field, _decode(bytes(value)))
+    def __init__(self, name: Text = "", connection: Connection = Connection.UNKNOWN, path: Optional[Path] = None,
+                 devid: int = -1, backend_domid: int = 0, backend_domname: Optional[Text] = None):
+        self.name = _str(name)
+        self.connection = Connection(connection)
+        self.path = None if path is None else _str(os.fspath(path))
+        self.devid = devid
+        self.backend_domid = backend_domid
+        self.backend_domname = None if backend_domname is None else _str(backend_domname)
 
 
 @dataclass(frozen=True)
 class ChannelInfo:
-    """The state of a channel's device."""
+    """The state of a channel's device.
 
-    backend: str            #: the backend's directory in xenstore
-    backend_id: int         #: the backend domain
-    frontend: str           #: the frontend's directory in xenstore
-    frontend_id: int        #: the guest
+    backend      the backend's directory in xenstore
+    backend_id   the backend domain
+    frontend     the frontend's directory in xenstore
+    frontend_id  the guest
+    devid        the channel's number
+    state        the frontend's xenbus state: 1 initialising, 4 connected, …; -1 without one
+    evtch        the guest's event channel; -1 until it gives one
+    rref         the guest's grant of the ring; -1 until it gives one
+    connection   what the channel is connected to
+    path         the terminal of a PTY; None until a backend opened it
+    """
+
+    backend: str
+    backend_id: int
+    frontend: str
+    frontend_id: int
     devid: int
-    state: int              #: the frontend's xenbus state: 1 initialising, 4 connected, …; -1 without one
-    evtch: int              #: the guest's event channel; -1 until it gives one
-    rref: int               #: the guest's grant of the ring; -1 until it gives one
+    state: int
+    evtch: int
+    rref: int
     connection: Connection
-    path: Optional[str]     #: the terminal of a PTY; None until a backend opened it
+    path: Optional[str]
 
 
 def channels(domid: int) -> List[Channel]:
@@ -434,7 +483,7 @@ def all_channels() -> Dict[int, List[Channel]]:
     return result
 
 
-def domid(name: str) -> int:
+def domid(name: Text) -> int:
     """The number of the domain with this name; digits are taken for the number."""
     number = c_uint32()
     _check(lib.libxl_channel_domain_qualifier_to_domid, _encode(name, "name"), byref(number),
@@ -465,9 +514,14 @@ def destroy(domid: int, channel: Channel) -> None:
 
 
 def info(domid: int, channel: Channel) -> ChannelInfo:
-    """The state of a channel's device: of the one with its devid; with devid -1, with its name."""
+    """The state of a channel's device: of the one with its devid; with devid -1, with its name.
+
+    What it is connected to is taken from `channel` where that says so, and from xenstore where it says UNKNOWN.
+    """
     if channel.devid == -1:
         channel = by_name(domid, channel.name)
+    elif channel.connection == Connection.UNKNOWN:
+        channel = by_devid(domid, channel.devid)
     result = libxl_channelinfo()
     lib.libxl_channelinfo_init(byref(result))
     with _to_c(channel) as device:
@@ -495,7 +549,7 @@ def by_devid(domid: int, devid: int) -> Channel:
         return _from_c(device)
 
 
-def by_name(domid: int, name: Union[str, bytes]) -> Channel:
+def by_name(domid: int, name: Text) -> Channel:
     """The channel of a domain with this name."""
     wanted = Channel(name)
     with _device() as device:
@@ -517,14 +571,14 @@ def to_json(channel: Channel) -> str:
             _libc.free(text)
 
 
-def from_json(text: Union[str, bytes]) -> Channel:
+def from_json(text: Text) -> Channel:
     """A channel from JSON, read as libxl does: what is not there is default."""
     with _device() as device:
         _check(lib.libxl_device_channel_from_json, byref(device), _encode(text, "JSON text"), doing="reading JSON")
         return _from_c(device)
 
 
-def config_channels(text: Union[str, bytes]) -> List[Channel]:
+def config_channels(text: Text) -> List[Channel]:
     """The channels of a domain's configuration in JSON, as libxl saves it."""
     listed, number = POINTER(libxl_device_channel)(), c_int()
     _check(lib.libxl_domain_config_channels_from_json, byref(listed), byref(number), _encode(text, "JSON text"),
@@ -538,12 +592,12 @@ def _invalid(reason: str) -> InvalidError:
     return InvalidError(int(ErrorCode.INVAL), reason)
 
 
-def _encode(text: Union[str, bytes, None], what: str) -> Optional[bytes]:
+def _encode(text: Optional[Text], what: str) -> Optional[bytes]:
     """A text for C, which cannot have a NUL in it."""
     if text is None:
         return None
     try:
-        data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+        data = _str(text).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise _invalid(f"the {what} {text!r} cannot be encoded: {error.reason}") from None
     if b"\0" in data:
