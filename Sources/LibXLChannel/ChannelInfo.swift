@@ -115,9 +115,10 @@ public func libxl_channelinfo_to_json(
 public func libxl_channelinfo_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_channelinfo>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p, let s else { return ERROR_INVAL.rawValue }
+    guard let p else { return ERROR_INVAL.rawValue }
     var record = ChannelInfoRecord()
     defer { p.pointee = record.released }
+    guard let s else { return ERROR_INVAL.rawValue }
     return parsed("libxl_channelinfo") { () throws(ChannelError) in try record.parse(s) }
 }
 
@@ -125,8 +126,9 @@ public func libxl_channelinfo_from_json(
 public func libxl_channelinfo_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ info: UnsafeMutablePointer<libxl_channelinfo>!
 ) -> CInt {
-    guard let value, let info else { return ERROR_INVAL.rawValue }
+    guard let info else { return ERROR_INVAL.rawValue }
     var record = ChannelInfoRecord()
     defer { info.pointee = record.released }
+    guard let value else { return ERROR_INVAL.rawValue }
     return parsed("libxl_channelinfo") { () throws(ChannelError) in try record.parse(value) }
 }

@@ -56,11 +56,15 @@ extension ChannelStruct {
         return copy
     }
 
-    /// `_from_json` and `_parse_json`: fills the struct, wholly or up to the error.
-    mutating func fill(_ parse: (inout ChannelRecord) throws(ChannelError) -> Void) -> CInt {
+    /// `_from_json` and `_parse_json`: fills the struct from `source`, wholly or
+    /// up to the error; without a source it is initialised.
+    mutating func fill<Source>(
+        from source: Source?, _ parse: (inout ChannelRecord, Source) throws(ChannelError) -> Void
+    ) -> CInt {
         var record = Self.initial.record
         defer { self = Self(record) }
-        return parsed(Self.typeName) { () throws(ChannelError) in try parse(&record) }
+        guard let source else { return ERROR_INVAL.rawValue }
+        return parsed(Self.typeName) { () throws(ChannelError) in try parse(&record, source) }
     }
 }
 

@@ -82,14 +82,14 @@ public func libxl_device_channel_to_json(
 public func libxl_device_channel_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_device_channel>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p, let s else { return ERROR_INVAL.rawValue }
-    return p.pointee.fill { (record) throws(ChannelError) in try record.parse(.released, s) }
+    guard let p else { return ERROR_INVAL.rawValue }
+    return p.pointee.fill(from: s) { (record, s) throws(ChannelError) in try record.parse(.released, s) }
 }
 
 @_cdecl("libxl_device_channel_parse_json") @implementation
 public func libxl_device_channel_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ channel: UnsafeMutablePointer<libxl_device_channel>!
 ) -> CInt {
-    guard let value, let channel else { return ERROR_INVAL.rawValue }
-    return channel.pointee.fill { (record) throws(ChannelError) in try record.parse(.released, value) }
+    guard let channel else { return ERROR_INVAL.rawValue }
+    return channel.pointee.fill(from: value) { (record, value) throws(ChannelError) in try record.parse(.released, value) }
 }

@@ -39,9 +39,9 @@ public func libxl_name_to_device_channel(
     _ ctx: OpaquePointer!, _ domid: UInt32, _ name: UnsafePointer<CChar>!,
     _ channel: UnsafeMutablePointer<libxl_device_channel>!
 ) -> CInt {
-    guard let name else { return ERROR_INVAL.rawValue }
-    return lookUp(domid, channel) { () throws(ChannelError) in
-        try toolstack.channel(named: Bytes(cString: name), of: domid)
+    lookUp(domid, channel) { () throws(ChannelError) in
+        guard let name else { throw ChannelError(.invalid, "no name is given") }
+        return try toolstack.channel(named: Bytes(cString: name), of: domid)
     }
 }
 

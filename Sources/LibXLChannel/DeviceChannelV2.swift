@@ -71,16 +71,16 @@ public func libxl_device_channel_v2_to_json(
 public func libxl_device_channel_v2_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_device_channel_v2>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p, let s else { return ERROR_INVAL.rawValue }
-    return p.pointee.fill { (record) throws(ChannelError) in try record.parse(.posted, s) }
+    guard let p else { return ERROR_INVAL.rawValue }
+    return p.pointee.fill(from: s) { (record, s) throws(ChannelError) in try record.parse(.posted, s) }
 }
 
 @_cdecl("libxl_device_channel_v2_parse_json") @implementation
 public func libxl_device_channel_v2_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ p: UnsafeMutablePointer<libxl_device_channel_v2>!
 ) -> CInt {
-    guard let value, let p else { return ERROR_INVAL.rawValue }
-    return p.pointee.fill { (record) throws(ChannelError) in try record.parse(.posted, value) }
+    guard let p else { return ERROR_INVAL.rawValue }
+    return p.pointee.fill(from: value) { (record, value) throws(ChannelError) in try record.parse(.posted, value) }
 }
 
 @_cdecl("libxl_device_channel_v2_from_released") @implementation
@@ -88,8 +88,8 @@ public func libxl_device_channel_v2_from_released(
     _ ctx: OpaquePointer!, _ dst: UnsafeMutablePointer<libxl_device_channel_v2>!,
     _ src: UnsafePointer<libxl_device_channel_released>!
 ) -> CInt {
-    guard let dst, let src else { return ERROR_INVAL.rawValue }
-    return convert(src.pointee, &dst.pointee)
+    guard let dst else { return ERROR_INVAL.rawValue }
+    return convert(src?.pointee, &dst.pointee)
 }
 
 @_cdecl("libxl_device_channel_v2_to_released") @implementation
@@ -97,15 +97,16 @@ public func libxl_device_channel_v2_to_released(
     _ ctx: OpaquePointer!, _ dst: UnsafeMutablePointer<libxl_device_channel_released>!,
     _ src: UnsafePointer<libxl_device_channel_v2>!
 ) -> CInt {
-    guard let dst, let src else { return ERROR_INVAL.rawValue }
-    return convert(src.pointee, &dst.pointee)
+    guard let dst else { return ERROR_INVAL.rawValue }
+    return convert(src?.pointee, &dst.pointee)
 }
 
-/// A copy in the other family's struct.
+/// A copy in the other family's struct, which is initialised on error.
 private func convert<Source: ChannelStruct, Target: ChannelStruct>(
-    _ source: Source, _ target: inout Target
+    _ source: Source?, _ target: inout Target
 ) -> CInt {
     target = .initial
+    guard let source else { return ERROR_INVAL.rawValue }
     return result { () throws(ChannelError) in
         guard let kind = source.record.kind, kind != .unknown else {
             throw ChannelError(.invalid, "\(Target.typeName) has no value for the connection of this \(Source.typeName)")

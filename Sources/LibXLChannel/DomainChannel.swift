@@ -9,9 +9,9 @@ public func libxl_domain_channel_list(
     _ ctx: OpaquePointer!, _ list: UnsafeMutablePointer<UnsafeMutablePointer<libxl_domain_channel>?>!,
     _ num: UnsafeMutablePointer<CInt>!
 ) -> CInt {
+    list?.pointee = nil
+    num?.pointee = 0
     guard let list, let num else { return ERROR_INVAL.rawValue }
-    list.pointee = nil
-    num.pointee = 0
     return result { () throws(ChannelError) in
         let channels = try toolstack.channelsOfAllDomains()
         list.pointee = try cArray(

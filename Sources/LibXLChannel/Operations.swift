@@ -44,8 +44,9 @@ func list<Struct: ChannelStruct>(
 func info<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafePointer<Struct>?, _ info: UnsafeMutablePointer<libxl_channelinfo>?
 ) -> CInt {
-    guard let channel, let info else { return ERROR_INVAL.rawValue }
+    guard let info else { return ERROR_INVAL.rawValue }
     initialise(info, ChannelInfoRecord().released)
+    guard let channel else { return ERROR_INVAL.rawValue }
     return result(domid: domid) { () throws(ChannelError) in
         let record = channel.pointee.record
         let found = try toolstack.info(record.devid, of: domid)
@@ -146,9 +147,9 @@ func channelsFromJSON<Struct: ChannelStruct>(
     _ channels: UnsafeMutablePointer<UnsafeMutablePointer<Struct>?>?, _ num: UnsafeMutablePointer<CInt>?,
     _ json: UnsafePointer<CChar>?
 ) -> CInt {
+    channels?.pointee = nil
+    num?.pointee = 0
     guard let channels, let num, let json else { return ERROR_INVAL.rawValue }
-    channels.pointee = nil
-    num.pointee = 0
     return parsed("the channels of a libxl_domain_config") { () throws(ChannelError) in
         let records = try domainConfigChannels(json, Struct.shape)
         do throws(ChannelError) {
