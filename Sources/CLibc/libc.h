@@ -18,10 +18,26 @@
 /* Declared by glibc under _GNU_SOURCE alone, which gives strerror_r another meaning. */
 char *secure_getenv(const char *name);
 
+/* The same file by a descriptor above those of the standard streams: where a
+ * program has closed one, what it prints would go into the file.  Takes over
+ * `descriptor`; -1 with errno, and the descriptor closed, when there is none. */
+static inline int beyond_standard_streams(int descriptor)
+{
+    int other, number;
+
+    if (descriptor < 0 || descriptor > STDERR_FILENO)
+        return descriptor;
+    other = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    number = errno;
+    close(descriptor);
+    errno = number;
+    return other;
+}
+
 /* open is variadic, which Swift cannot call. */
 static inline int open_file(const char *path, int flags, mode_t mode)
 {
-    return open(path, flags, mode);
+    return beyond_standard_streams(open(path, flags, mode));
 }
 
 /* So is fcntl. */

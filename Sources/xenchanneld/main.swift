@@ -30,6 +30,7 @@ func run() -> Int32 {
 }
 
 func serve(_ options: ServeOptions) throws(ChannelError) {
+    openStandardStreams()
     let log = try Log(options.logFile, options.logLevel)
     raiseDescriptorLimit()
     let pidFile = try options.pidFile.map { (path) throws(ChannelError) in try PIDFile(path) }
@@ -57,6 +58,16 @@ func serve(_ options: ServeOptions) throws(ChannelError) {
     server.serve(signals: descriptor)
     notify("STOPPING=1")
     pidFile?.remove()
+}
+
+/// Where a standard stream is closed, its number would be that of the next
+/// socket, which then would get what is printed.
+func openStandardStreams() {
+    let null = open_file("/dev/null", O_RDWR | O_CLOEXEC, 0)
+    guard null >= 0 else { return }
+    var status = stat()
+    for stream: Int32 in 0...2 where fstat(stream, &status) != 0 { dup2(null, stream) }
+    close(null)
 }
 
 /// A pty takes two descriptors, a socket two and a file one; what the system
