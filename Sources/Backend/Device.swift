@@ -31,7 +31,7 @@ final class Device {
     var retryAt: Int64?
     /// The sink was full: wait until it can be written.
     var isBlocked = false
-    /// epoll told of the sink's data since it was last read.
+    /// epoll told of the sink's data since it was last read, or the sink holds some.
     var hasInput = false
     /// The port was taken and is masked until the ring was looked at.
     var isMasked = false

@@ -534,9 +534,10 @@ public final class Server {
                     let count = Int(device.ring!.outConsumed &- start)
                     // A reading that finds nothing would cost a system call with each event of the guest's.
                     if device.hasInput || device.inputIsFull {
-                        device.hasInput = false
                         let full = try pumpToGuest(device)
                         device.inputIsFull = full
+                        device.hasInput = device.sink.holdsInput
+                        if device.hasInput, !full { makeReady(slot) }
                     }
                     if more { makeReady(slot) } else if !letGather(slot, device, after: count) { unmask(device) }
                 } catch {

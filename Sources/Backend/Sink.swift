@@ -33,6 +33,8 @@ class Sink {
     var clientMustWait: Bool { false }
     /// Whether bytes may still come.
     var canRead: Bool { dataDescriptor >= 0 }
+    /// Whether some of them are here already, of which epoll does not tell.
+    var holdsInput: Bool { false }
     /// Whether the other end is gone though it may have left bytes; epoll would
     /// report that for ever.
     var isHungUp: Bool { false }

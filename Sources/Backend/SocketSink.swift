@@ -4,14 +4,22 @@ import Channel
 import FileSystem
 
 /// SOCKET: a Unix stream socket listens; one client at a time, the next waits.
+///
+/// A client that hangs up makes room for the next one at once. What it had sent
+/// and the guest has not read yet is kept here, and comes before what the next
+/// one sends.
 final class SocketSink: Sink {
     private let path: Bytes
     private var listener: ListeningSocket?
     private var client: Int32 = -1
     /// The client sends no more, but may still read.
     private var inputEnded = false
-    /// The client is gone; what it sent is still to be read.
-    private var isGone = false
+    /// The client reads no more, but may still send.
+    private var outputEnded = false
+    /// What clients had sent that are gone.
+    private var kept = ArraySlice<UInt8>()
+    /// As many bytes are kept for a guest that does not read; more is lost.
+    private static var keptLimit: Int { 1 << 20 }
     /// When to accept again after descriptors were short; the listener would be
     /// reported for ever.
     private var acceptAt: Int64 = 0
@@ -29,9 +37,9 @@ final class SocketSink: Sink {
     override var listenDescriptor: Int32 { listener?.descriptor ?? -1 }
     override var wantsClient: Bool { client < 0 && !clientMustWait }
     override var clientMustWait: Bool { client < 0 && now() < acceptAt }
-    override var canRead: Bool { client >= 0 && !inputEnded }
+    override var canRead: Bool { client >= 0 && !inputEnded || holdsInput }
+    override var holdsInput: Bool { !kept.isEmpty }
     override var hasClient: Bool { client >= 0 }
-    override var isHungUp: Bool { isGone }
 
     override func open() throws(ChannelError) {
         listener = try ListeningSocket(path)
@@ -39,6 +47,7 @@ final class SocketSink: Sink {
 
     override func close() {
         disconnect()
+        kept = []
         listener?.unlink()
         closeListener()
     }
@@ -52,7 +61,21 @@ final class SocketSink: Sink {
         if client >= 0 { _ = CLibc.close(client) }
         client = -1
         inputEnded = false
-        isGone = false
+        outputEnded = false
+    }
+
+    /// Keeps what the client has sent.
+    private func keepInput() {
+        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { buffer in
+            while kept.count < Self.keptLimit {
+                let count = recv(client, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+                if count > 0 {
+                    kept.append(contentsOf: buffer[..<count])
+                } else if count == 0 || errno != EINTR {
+                    return
+                }
+            }
+        }
     }
 
     override func ready(_ role: Role, _ events: UInt32) {
@@ -63,15 +86,14 @@ final class SocketSink: Sink {
             // One that has gone again is no reason to wait.
             if client < 0, errno != EAGAIN, errno != ECONNABORTED, errno != EINTR { acceptAt = now() + 1000 }
         case .data:
-            if events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
-                isGone = true
-                if inputEnded { disconnect() }
-            }
+            guard client >= 0, events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 else { return }
+            keepInput()
+            disconnect()
         }
     }
 
     override func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {
-        guard client >= 0, !isGone else { return .dropped(segments.count) }
+        guard client >= 0, !outputEnded else { return .dropped(segments.count) }
         var message = msghdr()
         let count = withVector(segments) { vector, length in
             message.msg_iov = vector
@@ -83,14 +105,15 @@ final class SocketSink: Sink {
         case EAGAIN: return .blocked
         case EINTR: return .took(0)
         default:
-            // It is gone; what it has sent can still be read.
-            isGone = true
+            // What it has sent can still be read; if it is gone, epoll tells.
+            outputEnded = true
             if inputEnded { disconnect() }
             return .took(0)
         }
     }
 
     override func read(into segments: Ring.Segments) -> Int {
+        if holdsInput { return readKept(into: segments) }
         guard canRead else { return 0 }
         var message = msghdr()
         let count = withVector(segments) { vector, length in
@@ -101,7 +124,20 @@ final class SocketSink: Sink {
         if count > 0 { return count }
         if count < 0, errno == EAGAIN || errno == EINTR { return 0 }
         inputEnded = true
-        if isGone || count < 0 { disconnect() }
+        if outputEnded || count < 0 { disconnect() }
         return 0
+    }
+
+    private func readKept(into segments: Ring.Segments) -> Int {
+        let before = kept.count
+        for segment in [segments.first, segments.second] {
+            let part = kept.prefix(segment.count)
+            segment.copyBytes(from: part)
+            kept = kept.dropFirst(part.count)
+        }
+        let count = before - kept.count
+        // The memory of what was read.
+        if kept.isEmpty { kept = [] }
+        return count
     }
 }

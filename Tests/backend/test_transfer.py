@@ -369,6 +369,60 @@ def test_client_that_sends_and_closes_at_once(daemon, channels, place, rng, is_e
     frontend.write(bytes(10000), timeout=2)
 
 
+@pytest.mark.parametrize("sent", [0, 3000], ids=["nothing unread", "unread"])
+@pytest.mark.parametrize("is_early", [False, True], ids=["guest first", "client first"])
+def test_client_that_hung_up_makes_room(daemon, channels, place, rng, is_early, sent):
+    """The next one gets what the guest writes, though the guest has not read what the first one sent."""
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    frontend = channel.guest()
+    if not is_early:
+        frontend.connect()
+    data = rng.randbytes(sent)
+    first = SocketPeer(channel)
+    if sent:
+        first.send(data)
+    else:
+        wait_until(lambda: daemon.channel_status(channel)["client"])
+    first.close()
+    wait_until(lambda: not daemon.channel_status(channel)["client"])
+    ticks = daemon.cpu_ticks()
+    time.sleep(0.2)
+    assert daemon.cpu_ticks() - ticks <= 1
+    second = SocketPeer(channel)
+    wait_until(lambda: daemon.channel_status(channel)["client"])
+    if is_early:
+        frontend.wait_for_backend(2)
+        frontend.offer()
+    frontend.write(b"boot message")
+    assert second.receive(12) == b"boot message"
+    # And the guest reads one after the other.
+    second.send(b"second")
+    assert frontend.read(sent + 6) == data + b"second"
+    assert daemon.channel_status(channel)["dropped"] == 0
+    second.close()
+
+
+def test_what_clients_leave_unread_is_limited(daemon, channels, place):
+    """Clients that come, send and go while the guest reads nothing do not fill the daemon's memory."""
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    frontend = channel.guest()
+    memory = daemon.memory()
+    for _ in range(60):
+        client = SocketPeer(channel)
+        client.send(bytes(100000))
+        client.close()
+        wait_until(lambda: not daemon.channel_status(channel)["client"])
+    assert daemon.memory() - memory < 4 << 20
+    frontend.connect()
+    assert not any(frontend.read(1 << 20))
+    client = SocketPeer(channel)
+    client.send(b"!")
+    while (data := frontend.read(1)) == b"\0":
+        pass
+    assert data == b"!"
+    client.close()
+
+
 def test_terminal_user_that_writes_and_closes_at_once(channels, rng):
     channel = channels.add(Connection.PTY)
     frontend = channel.guest().connect()
