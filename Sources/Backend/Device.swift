@@ -47,6 +47,8 @@ final class Device {
     var hasError = false
     /// The last error of the sink, to log it once.
     var lastFailure: Int32 = 0
+    /// The last ring that could not be mapped, and why.
+    var ringFailure: (RingLocation, Int32)?
     /// Lines that this device may still log until `logUntil`: a guest must not fill the disk.
     private var logBudget = 0
     private var logUntil: Int64 = 0

@@ -58,12 +58,17 @@ public struct Observation: Sendable, Equatable {
 /// What happened to a device.
 public enum DeviceEvent: Sendable, Equatable {
     case observed(Observation)
+    /// The guest has written where its ring is.
+    case locationWritten
+    /// The guest has written its state.
+    case stateWritten
     case sinkOpened
     /// The sink cannot be opened now.
     case sinkFailed
-    /// Time to try the sink again.
+    /// Time to try again what failed.
     case retry
     case ringMapped
+    /// The ring cannot be mapped now.
     case ringFailed
     /// The guest's indices are impossible.
     case ringBroken
@@ -103,10 +108,22 @@ public struct DeviceState: Sendable, Equatable {
 
     public internal(set) var phase = Phase.new
     public internal(set) var seen: Observation?
-    /// The ring that is mapped, or failed: not to be mapped again.
+    /// The ring that is mapped, or failed, or is broken: not to be mapped again.
     public internal(set) var ring: RingLocation?
     /// The sink could not be opened; whatever is observed, it is tried again only after a while.
     public internal(set) var waitsForRetry = false
+    /// The ring could not be mapped; so is the same one again.
+    var ringWaitsForRetry = false
+
+    /// What the guest has written since a ring was mapped.
+    enum Offer: Sendable {
+        case none
+        /// Where its ring is,
+        case location
+        /// and then its state: it offers a ring, new even where its numbers are the old ones.
+        case complete
+    }
+    var offer = Offer.none
 
     public init() {}
 
@@ -118,7 +135,15 @@ public struct DeviceState: Sendable, Equatable {
         case .observed(let observation):
             seen = observation
             return settle()
+        case .locationWritten:
+            offer = .location
+            return []
+        case .stateWritten:
+            if offer == .location { offer = .complete }
+            return []
         case .retry:
+            if ringWaitsForRetry { ring = nil }
+            ringWaitsForRetry = false
             waitsForRetry = false
             return settle()
         case .sinkOpened:
@@ -134,7 +159,9 @@ public struct DeviceState: Sendable, Equatable {
             phase = .connected
             return settle()
         case .ringFailed:
-            return []
+            guard phase == .waiting || phase == .closing else { return [] }
+            ringWaitsForRetry = true
+            return [.retryLater] + settle()
         case .ringBroken:
             guard phase == .connected else { return [] }
             phase = .closing
@@ -173,10 +200,12 @@ public struct DeviceState: Sendable, Equatable {
                 phase = .closing
                 return [.unmapRing] + publish(.closing)
             }
-            if seen.guest == .initialised, let new = seen.ring, new != ring {
-                // The driver began anew without closing.
+            if seen.guest == .initialised && seen.ring != ring || offer == .complete,
+                seen.guest.offersRing, let actions = mapIfNew()
+            {
+                // The driver began anew without closing, or closed between two looks.
                 phase = .waiting
-                return [.unmapRing] + (mapIfNew() ?? [])
+                return [.unmapRing] + actions
             }
             // Offline, 5 tells the guest to let go; the toolstack has written it,
             // but the daemon's own 4 may have come after.
@@ -215,8 +244,10 @@ public struct DeviceState: Sendable, Equatable {
 
     /// nil when the guest offers no ring, or only the one that was tried.
     private mutating func mapIfNew() -> [DeviceAction]? {
-        guard let offered = seen?.ring, offered != ring else { return nil }
+        guard let offered = seen?.ring, offered != ring || offer == .complete else { return nil }
         ring = offered
+        offer = .none
+        ringWaitsForRetry = false
         return [.mapRing(offered)]
     }
 

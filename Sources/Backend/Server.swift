@@ -194,7 +194,13 @@ public final class Server {
         if parts.count > 1, !Self.guestNodes.contains(Bytes(parts[1])) { return }
         guard let number = unsigned(first), number >= 1, number <= UInt64(Int32.max) else { return }
         let place = Place(domid: UInt32(domid), number: UInt32(number))
-        if slot(of: place) != nil { note(place) }
+        guard let slot = slot(of: place), let device = devices[slot] else { return }
+        note(place)
+        switch parts.count > 1 ? Bytes(parts[1]) : "" {
+        case "ring-ref", "port": _ = device.state.step(.locationWritten)
+        case "state": _ = device.state.step(.stateWritten)
+        default: break
+        }
     }
 
     private func note(_ place: Place) {
@@ -259,6 +265,9 @@ public final class Server {
             changed = places + changed
             return
         }
+        // What guests had written before their nodes were read is known to their
+        // devices, and so is what ring an offer is of.
+        takeStoreEvents()
         var writes = Publications()
         var orphans: [Place] = []
         let width = Self.nodes.count + Self.guestNodes.count + 1
@@ -453,16 +462,12 @@ public final class Server {
     private func mapRing(_ slot: Int, _ device: Device, _ location: RingLocation, _ writes: inout Publications) {
         let page = xengnttab_map_grant_ref(grants, device.domid, location.reference, PROT_READ | PROT_WRITE)
         guard let page else {
-            if device.mayLog() {
-                log(.error, "\(device.title): cannot map grant \(location.reference): \(errorText(errno))")
-            }
+            tellRingFailure(device, location, "cannot map grant \(location.reference)", errno)
             return step(slot, .ringFailed, &writes)
         }
         let port = xenevtchn_bind_interdomain(channels, device.domid, location.port)
         guard port >= 0 else {
-            if device.mayLog() {
-                log(.error, "\(device.title): cannot bind event channel \(location.port): \(errorText(errno))")
-            }
+            tellRingFailure(device, location, "cannot bind event channel \(location.port)", errno)
             xengnttab_unmap(grants, page, 1)
             return step(slot, .ringFailed, &writes)
         }
@@ -474,6 +479,7 @@ public final class Server {
                 device.fromGuest += UInt64(delivered)
             }
         }
+        device.ringFailure = nil
         device.page = page
         device.ring = ring
         device.port = evtchn_port_t(port)
@@ -483,6 +489,13 @@ public final class Server {
         xenevtchn_notify(channels, evtchn_port_t(port))
         makeReady(slot)
         step(slot, .ringMapped, &writes)
+    }
+
+    /// Logs why a ring cannot be mapped, once for each ring and cause.
+    private func tellRingFailure(_ device: Device, _ location: RingLocation, _ what: Text, _ number: Int32) {
+        guard device.ringFailure.map({ $0 != (location, number) }) ?? true else { return }
+        device.ringFailure = (location, number)
+        if device.mayLog() { log(.error, "\(device.title): \(what): \(errorText(number)); trying again each second") }
     }
 
     private func unmapRing(_ slot: Int, _ device: Device) {
@@ -717,7 +730,8 @@ public final class Server {
                 if let tty = device.sink.tty { writes.write(device, tty: tty) }
                 note(Place(domid: device.domid, number: device.number))
             }
-            if device.state.phase == .new { step(slot, .retry, &writes) } else { makeReady(slot) }
+            step(slot, .retry, &writes)
+            makeReady(slot)
         }
         publish(writes)
     }

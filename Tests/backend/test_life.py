@@ -1,5 +1,7 @@
 """One channel of each connection, from add to remove."""
 import os
+import pathlib
+import signal
 import termios
 import threading
 import time
@@ -7,7 +9,7 @@ import time
 import pytest
 
 import xlchannel
-from guest import CONNECTED, INIT_WAIT, INITIALISED, wait_until
+from guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, Kernel, Ring, wait_until
 from peer import PEERS
 from xlchannel import Connection
 
@@ -113,6 +115,64 @@ def test_vanishing(daemon, channels, place, connection):
     assert again.devid == channel.devid
     peer = PEERS[connection](again)
     exchange(daemon, again, again.guest().connect(), peer)
+    peer.close()
+
+
+@pytest.mark.parametrize("state", [INITIALISED, CONNECTED], ids=["offers", "is connected"])
+def test_a_driver_that_begins_anew_unseen(daemon, channels, place, state):
+    """Between two looks of the daemon, and with the numbers of the old ring."""
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    frontend = channel.guest().connect()
+    peer = PEERS[Connection.SOCKET](channel)
+    exchange(daemon, channel, frontend, peer)
+    numbers = frontend.ring.reference, frontend.ring.port
+    daemon.signal(signal.SIGSTOP)
+    frontend.set_state(CLOSED)
+    frontend.crash()
+    frontend.kernel = Kernel(channel.domid)
+    frontend.offer()
+    assert (frontend.ring.reference, frontend.ring.port) == numbers
+    if state == CONNECTED:
+        # It sees the backend's old 4.
+        frontend.set_state(CONNECTED)
+    daemon.signal(signal.SIGCONT)
+    wait_until(lambda: frontend.kernel.peer(frontend.ring.port), "binding the new port")
+    frontend.set_state(CONNECTED)
+    exchange(daemon, channel, frontend, peer)
+    peer.close()
+
+
+def test_connecting_maps_once(daemon, channels, place):
+    channel = channels.add(Connection.NONE)
+    frontend = channel.guest()
+    for _ in range(50):
+        frontend.connect()
+        port = frontend.kernel.peer(frontend.ring.port)
+        assert port
+        frontend.write(b"x")
+        frontend.drain()
+        assert channel.state == CONNECTED and frontend.kernel.peer(frontend.ring.port) == port
+        frontend.close()
+
+
+def test_mapping_that_fails_is_tried_again(daemon, channels, place):
+    """A want of memory or of ports passes; until then the guest waits, and the log does not grow."""
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    frontend = channel.guest()
+    ring = Ring(frontend.kernel)
+    page = pathlib.Path(os.environ["XENHOST_DIR"]) / "grant" / f"{channel.domid}.{ring.reference}"
+    page.rename(away := page.with_suffix(".away"))
+    frontend.ring = ring
+    frontend.store.write_all({f"{frontend.path}/ring-ref": ring.reference, f"{frontend.path}/port": ring.port})
+    frontend.set_state(INITIALISED)
+    wait_until(lambda: "cannot map" in daemon.log())
+    time.sleep(2.2)
+    assert channel.state == INIT_WAIT and daemon.log().count("cannot map") == 1
+    away.rename(page)
+    frontend.wait_for_backend(CONNECTED, timeout=2)
+    frontend.set_state(CONNECTED)
+    peer = PEERS[Connection.SOCKET](channel)
+    exchange(daemon, channel, frontend, peer)
     peer.close()
 
 

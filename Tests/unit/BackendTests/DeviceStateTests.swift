@@ -16,7 +16,7 @@ private let observations: [Observation] = XenbusState.allCases.flatMap { guest i
 
 private let events: [DeviceEvent] =
     observations.map { .observed($0) }
-    + [.sinkOpened, .sinkFailed, .retry, .ringMapped, .ringFailed, .ringBroken, .vanished]
+    + [.locationWritten, .stateWritten, .sinkOpened, .sinkFailed, .retry, .ringMapped, .ringFailed, .ringBroken, .vanished]
 
 /// A device together with what its actions have made of the world.
 private struct Machine: Hashable {
@@ -36,7 +36,7 @@ private struct Machine: Hashable {
         // An action is answered before anything else happens.
         case .sinkOpened, .sinkFailed: owesSink
         case .ringMapped, .ringFailed: owesRing
-        case .observed, .retry, .vanished: !owesSink && !owesRing
+        case .observed, .locationWritten, .stateWritten, .retry, .vanished: !owesSink && !owesRing
         case .ringBroken: isMapped && !owesSink && !owesRing
         }
     }
@@ -53,7 +53,7 @@ private struct Machine: Hashable {
             isMapped = true
             owesRing = false
         case .ringFailed: owesRing = false
-        case .retry, .ringBroken, .vanished: break
+        case .locationWritten, .stateWritten, .retry, .ringBroken, .vanished: break
         }
         let before = state
         let actions = state.step(event)
@@ -68,7 +68,8 @@ private struct Machine: Hashable {
             case .mapRing(let location):
                 check(sinkIsOpen && !isMapped && !owesRing, "mapped twice, or without a sink")
                 check(state.seen?.guest.offersRing == true && state.seen?.ring == location, "not offered")
-                check(before.ring != location || before.seen?.guest.hasLetGo == true || state.phase == .waiting, "tried already")
+                let isNew = before.ring != location || before.seen?.guest.hasLetGo == true || before.offer == .complete
+                check(isNew || event == .retry || state.phase == .waiting, "tried already")
                 owesRing = true
             case .unmapRing:
                 check(isMapped, "unmapped twice")
@@ -76,7 +77,7 @@ private struct Machine: Hashable {
             case .publish(let new):
                 check(new != published, "published unchanged")
                 published = new
-            case .retryLater: check(event == .sinkFailed, "nothing failed")
+            case .retryLater: check(event == .sinkFailed || event == .ringFailed, "nothing failed")
             case .forget:
                 check(event == .vanished && !sinkIsOpen && !isMapped, "forgotten too early")
                 isForgotten = true
@@ -229,10 +230,74 @@ private let reachable: [Machine] = {
         #expect(see(.connected, ring: ringB) == [])
         #expect(see(.closed, ring: ringB) == [.publish(.initWait)])
         #expect(see(.connected, ring: ringB) == [.mapRing(ringB)])
-        #expect(machine.step(.ringFailed) == [])
+        #expect(machine.step(.ringFailed) == [.retryLater])
         #expect(see(.connected, online: false, ring: ringB) == [.closeSink, .publish(.closed)])
         #expect(see(.connected, ring: ringA) == [.openSink])
         #expect(machine.step(.vanished) == [.forget])
+    }
+
+    /// A machine whose guest has connected with ring A.
+    private func connected() -> Machine {
+        var machine = Machine()
+        _ = machine.step(.observed(Observation(guest: .initialising, own: .initialising, online: true, ring: nil)))
+        _ = machine.step(.sinkOpened)
+        _ = machine.step(.locationWritten)
+        _ = machine.step(.stateWritten)
+        #expect(machine.step(.observed(offer(.initialised))) == [.mapRing(ringA)])
+        #expect(machine.step(.ringMapped) == [.publish(.connected)])
+        return machine
+    }
+
+    private func offer(_ guest: XenbusState, own: XenbusState = .initWait) -> Observation {
+        Observation(guest: guest, own: own, online: true, ring: ringA)
+    }
+
+    /// The numbers are the old ones, and the guest's 6 was not seen: what it has written tells.
+    @Test(arguments: [XenbusState.initialised, .connected]) func sameNumbersAgain(_ guest: XenbusState) {
+        var machine = connected()
+        _ = machine.step(.locationWritten)
+        #expect(machine.step(.observed(offer(.connected, own: .connected))) == [])
+        _ = machine.step(.stateWritten)
+        #expect(machine.step(.observed(offer(guest, own: .connected))) == [.unmapRing, .mapRing(ringA)])
+        #expect(machine.step(.ringMapped) == [])
+        #expect(machine.step(.observed(offer(.connected, own: .connected))) == [])
+    }
+
+    @Test func connectingMapsOnce() {
+        var machine = connected()
+        for guest in [XenbusState.initialised, .connected, .connected] {
+            _ = machine.step(.stateWritten)
+            #expect(machine.step(.observed(offer(guest, own: .connected))) == [])
+        }
+    }
+
+    @Test func failedRingIsTriedAgain() {
+        var machine = connected()
+        _ = machine.step(.observed(offer(.closed, own: .connected)))
+        #expect(machine.step(.observed(offer(.initialised))) == [.mapRing(ringA)])
+        for _ in 0..<3 {
+            #expect(machine.step(.ringFailed) == [.retryLater])
+            #expect(machine.step(.observed(offer(.initialised))) == [])
+            #expect(machine.step(.retry) == [.mapRing(ringA)])
+        }
+        #expect(machine.step(.ringMapped) == [.publish(.connected)])
+        // Also in place of another, whose 4 does not stand any longer.
+        let other = Observation(guest: .initialised, own: .connected, online: true, ring: ringB)
+        #expect(machine.step(.observed(other)) == [.unmapRing, .mapRing(ringB)])
+        #expect(machine.step(.ringFailed) == [.retryLater, .publish(.initWait)])
+        #expect(machine.step(.retry) == [.mapRing(ringB)])
+        #expect(machine.step(.ringMapped) == [.publish(.connected)])
+    }
+
+    @Test func brokenRingIsNotTriedAgain() {
+        var machine = connected()
+        #expect(machine.step(.ringBroken) == [.unmapRing, .publish(.closing)])
+        #expect(machine.step(.retry) == [])
+        #expect(machine.step(.observed(offer(.initialised, own: .closing))) == [])
+        // But one that only has its numbers is.
+        _ = machine.step(.locationWritten)
+        _ = machine.step(.stateWritten)
+        #expect(machine.step(.observed(offer(.initialised, own: .closing))) == [.mapRing(ringA)])
     }
 
     /// The toolstack's request to close stands until the guest reacts.
