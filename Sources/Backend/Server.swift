@@ -21,6 +21,8 @@ public final class Server {
     private let channels: OpaquePointer
     private let monitor: Monitor
     private var store: StoreConnection?
+    /// xenstored listens on a socket: while it does not, there is no other way to it.
+    private var storeHasSocket = false
     /// When to look for a restarted xenstored; nil while connected.
     private var reconnectAt: Int64?
     /// Watch events may have come along with a batch's replies; xenstored's
@@ -72,10 +74,14 @@ public final class Server {
         poller.set(xenevtchn_fd(channels), Token(.eventChannels), EPOLLIN.rawValue)
         poller.set(terminals.descriptor, Token(.terminals), EPOLLIN.rawValue)
         poller.set(monitor.listener, Token(.monitor), EPOLLIN.rawValue)
+        var isConnected = false
         do throws(StoreError) {
-            try connect()
+            isConnected = try connectFirst()
         } catch {
             throw ChannelError(.failed, error.text)
+        }
+        guard isConnected else {
+            throw ChannelError(.failed, "this domain has no domid in xenstore yet (in dom0, xen-init-dom0 writes it)")
         }
     }
 
@@ -91,15 +97,14 @@ public final class Server {
 
     // MARK: xenstore
 
-    /// Connects to xenstored, watches, looks at everything and announces itself.
-    private func connect() throws(StoreError) {
-        let store = try StoreConnection()
+    /// Connects to xenstored, watches, looks at everything and announces itself;
+    /// false while this domain has no domid there.
+    private func connect() throws(StoreError) -> Bool {
+        let store = try StoreConnection(bySocket: storeHasSocket)
         var batch = Batch()
         batch.read("domid")
         guard let own = try store.run(batch).value(0), let domid = unsigned(own.array), domid <= UInt64(UInt32.max)
-        else {
-            throw .protocolViolation(StaticText("this domain has no domid in xenstore"))
-        }
+        else { return false }
         ownDomid = UInt32(domid)
         batch = Batch()
         batch.watch(backends, token: Self.backendToken)
@@ -107,12 +112,28 @@ public final class Server {
         batch.write(Self.announcement, "1")
         try store.run(batch).check()
         self.store = store
+        storeHasSocket = store.isSocket
         mayHaveEvents = true
         reconnectAt = nil
         poller.set(store.descriptor, Token(.xenstore), EPOLLIN.rawValue)
         for device in devices {
             if let device { note(Place(domid: device.domid, number: device.number)) }
         }
+        return true
+    }
+
+    /// How long to wait for this domain's domid, in milliseconds.
+    private static var domidPatience: Int64 { 5_000 }
+
+    /// Connects for the first time. xenstored may have started just now, and
+    /// what tells it of dom0 (xen-init-dom0) comes after it.
+    private func connectFirst() throws(StoreError) -> Bool {
+        let deadline = now() + Self.domidPatience
+        while try !connect() {
+            guard now() < deadline else { return false }
+            _ = CLibc.poll(nil, 0, 100)
+        }
+        return true
     }
 
     private var backends: Bytes { Bytes("/local/domain") / ownDomid / "backend" / "console" }
@@ -786,12 +807,12 @@ public final class Server {
 
     private func reconnect() {
         do throws(StoreError) {
-            try connect()
-            log(.info, "xenstored is back")
-            lookAtAll()
-        } catch {
-            reconnectAt = now() + 1000
-        }
+            if try connect() {
+                log(.info, "xenstored is back")
+                return lookAtAll()
+            }
+        } catch {}
+        reconnectAt = now() + 1000
     }
 
     private func takeTerminalEvents() {

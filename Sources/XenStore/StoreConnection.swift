@@ -18,7 +18,7 @@ public final class StoreConnection {
     /// write, and has one buffer for it: the next write, even if the first has
     /// returned, may change a message that is still on its way to xenstored.
     /// So it gets the next one after the reply to the first.
-    private let isSocket: Bool
+    public let isSocket: Bool
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
 
@@ -31,10 +31,14 @@ public final class StoreConnection {
 
     /// Connects to xenstored, as libxenstore does: to its Unix socket
     /// (`XENSTORED_PATH`, or `socket` below `XENSTORED_RUNDIR`), else to the
-    /// xenbus device.
+    /// xenbus device, unless `bySocket`.
+    ///
+    /// In xenstored's own domain the device opens too while xenstored does not
+    /// run, and takes requests that nobody answers. So where there is a socket,
+    /// though nobody listens on it, the device is not tried.
     ///
     /// - Throws: `.disconnected`.
-    public init() throws(StoreError) {
+    public init(bySocket: Bool = false) throws(StoreError) {
         let named = getenv("XENSTORED_PATH").map { Bytes(cString: $0) }
         let directory = getenv("XENSTORED_RUNDIR").map { Bytes(cString: $0) } ?? "/var/run/xenstored"
         do throws(StoreError) {
@@ -42,7 +46,9 @@ public final class StoreConnection {
             isSocket = true
         } catch {
             let usual: Bytes = access("/dev/xen/xenbus", F_OK) == 0 ? "/dev/xen/xenbus" : "/proc/xen/xenbus"
-            guard let device = Self.openDevice(named ?? usual) else { throw error }
+            guard !bySocket, named != nil || error == .disconnected(ENOENT),
+                let device = Self.openDevice(named ?? usual)
+            else { throw error }
             descriptor = device
             isSocket = false
         }

@@ -6,13 +6,15 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
+import tty
 
 import pytest
 
 from conftest import ROOT, Channels
 from daemon import PROGRAM
-from guest import CONNECTED, wait_until
+from guest import CONNECTED, Store, wait_until
 from peer import SocketPeer
 from xlchannel import Connection
 
@@ -48,6 +50,22 @@ def test_bad_options(options, words):
 def test_no_xenstored(place):
     result = run("--foreground", "--run-dir", place, env=dict(os.environ, XENSTORED_PATH=str(place / "none")))
     assert result.returncode == 1 and "xenchanneld: " in result.stderr
+
+
+def test_no_domid_yet(store, start_daemon, place):
+    """xenstored runs, but nobody has told it yet which domain this is: a while is waited."""
+    store.remove("/local/domain/0/domid")
+    try:
+        (place / "alone").mkdir()
+        result = run("--foreground", "--run-dir", place / "alone")
+        assert result.returncode == 1 and "no domid in xenstore yet" in result.stderr
+        writer = threading.Timer(0.5, lambda: Store().write("/local/domain/0/domid", 0))
+        writer.start()
+        daemon = start_daemon()
+        writer.join()
+        assert daemon.stop() == 0
+    finally:
+        store.write("/local/domain/0/domid", 0)
 
 
 def test_no_run_directory(place):
@@ -251,3 +269,39 @@ def test_xenstored_restarts(store, daemon, channels, place):
     client.send(b"again")
     assert guest.read(5) == b"again"
     client.close()
+
+
+def test_xenstored_is_away(store, start_daemon, place):
+    """A device that takes requests and answers none, as dom0's xenbus without xenstored, is not tried: bytes go on."""
+    link = place / "xenstored"
+    link.symlink_to(os.environ["XENSTORED_PATH"])
+    daemon, channels = start_daemon(environment={"XENSTORED_PATH": str(link)}), Channels(store)
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    guest = channel.guest().connect()
+    client = SocketPeer(channel)
+    master, terminal = os.openpty()
+    tty.setraw(terminal)
+    link.unlink()
+    link.symlink_to(os.ttyname(terminal))
+    subprocess.run([ROOT / "Tests/host/restart-xenstored"], check=True, stdout=subprocess.DEVNULL)
+    channels.forget(channel)
+    store.reopen()
+    wait_until(lambda: "trying again each second" in daemon.log())
+    worst, end = 0, time.monotonic() + 3
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        client.send(b"ping")
+        assert guest.read(4, timeout=20) == b"ping"
+        guest.write(b"pong")
+        assert client.receive(4) == b"pong"
+        worst = max(worst, time.monotonic() - begin)
+        time.sleep(0.01)
+    assert worst < 1
+    link.unlink()
+    link.symlink_to(os.environ["XENSTORED_PATH"])
+    wait_until(lambda: daemon.is_announced)
+    wait_until(lambda: daemon.status() == {"channels": []})
+    client.close()
+    assert daemon.stop() == 0
+    os.close(master)
+    os.close(terminal)
