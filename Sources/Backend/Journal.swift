@@ -26,10 +26,12 @@ final class Journal {
         /// The ring's index of the first byte, and the number of bytes.
         var position: UInt32 = 0
         var count: UInt32 = 0
-        var unused: UInt32 = 0
+        /// The grant of the ring's page, and below the guest's event channel.
+        var reference: UInt32 = 0
         /// The file's size before the write, and which file it is.
         var size: Int64 = 0
         var inode: UInt64 = 0
+        var port: UInt32 = 0
     }
 
     private let entries: UnsafeMutablePointer<Entry>
@@ -40,17 +42,20 @@ final class Journal {
     /// No entry from here on was ever used.
     private var end = 0
 
-    /// Opens or creates the journal's file, which is sparse. Its lock keeps a
-    /// second daemon from serving the same channels.
+    /// Opens or creates the journal's file, all of it: in a hole, a full file
+    /// system would end the daemon (SIGBUS). Its lock keeps a second daemon from
+    /// serving the same channels.
     init(_ path: Bytes) throws(ChannelError) {
         descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
         guard descriptor >= 0 else { throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw ChannelError(.failed, "another xenchanneld holds \(path)")
         }
-        guard ftruncate(descriptor, Self.length) == 0 else {
-            throw ChannelError(.failed, "cannot extend \(path): \(errorText(errno))")
-        }
+        // One of another length has entries of another version's.
+        var status = stat()
+        if fstat(descriptor, &status) == 0, status.st_size != Self.length { _ = ftruncate(descriptor, 0) }
+        let failure = posix_fallocate(descriptor, 0, Self.length)
+        guard failure == 0 else { throw ChannelError(.failed, "cannot extend \(path): \(errorText(failure))") }
         let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
         guard let memory, memory != UnsafeMutableRawPointer(bitPattern: -1) else {
             throw ChannelError(.failed, "cannot map \(path): \(errorText(errno))")
@@ -89,11 +94,14 @@ final class Journal {
         }
     }
 
+    /// From now on the owner's bytes are those of this ring; of an earlier one nothing is under way.
+    func start(_ index: Int, _ ring: RingLocation) {
+        end(index)
+        entries[index].reference = ring.reference
+        entries[index].port = ring.port
+    }
+
     func begin(_ index: Int, position: UInt32, count: Int, size: Int64, inode: UInt64) {
-        // Set still when a kill came between the ring's update and `end`.
-        if flag(index).pointee.load(ordering: .relaxed) != 0 {
-            _ = flag(index).pointee.exchange(0, ordering: .acquiringAndReleasing)
-        }
         entries[index].position = position
         entries[index].count = UInt32(count)
         entries[index].size = size
@@ -106,12 +114,13 @@ final class Journal {
         flag(index).pointee.store(0, ordering: .releasing)
     }
 
-    /// How many of the bytes from `position` on are in the file, which has
-    /// this size now.
-    func delivered(_ index: Int, position: UInt32, size: Int64, inode: UInt64) -> Int {
+    /// How many of the ring's bytes from `position` on are in the file, which
+    /// has this size now.
+    func delivered(_ index: Int, _ ring: RingLocation, position: UInt32, size: Int64, inode: UInt64) -> Int {
         let entry = entries[index]
-        guard flag(index).pointee.load(ordering: .acquiring) == 1, entry.position == position,
-            entry.inode == inode, size > entry.size
+        guard flag(index).pointee.load(ordering: .acquiring) == 1,
+            RingLocation(reference: entry.reference, port: entry.port) == ring,
+            entry.position == position, entry.inode == inode, size > entry.size
         else { return 0 }
         return Int(min(size - entry.size, Int64(entry.count)))
     }

@@ -72,11 +72,14 @@ final class PathSink: Sink {
         if let entry { journal.end(entry) }
     }
 
-    override func delivered(from position: UInt32, of count: Int) -> Int {
-        guard let entry else { return 0 }
-        defer { journal.end(entry) }
+    override func delivered(_ ring: RingLocation, from position: UInt32, of count: Int) -> Int {
         var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0 else { return 0 }
-        return min(count, journal.delivered(entry, position: position, size: Int64(status.st_size), inode: UInt64(status.st_ino)))
+        guard let entry, descriptor >= 0, fstat(descriptor, &status) == 0 else { return 0 }
+        return min(count, journal.delivered(
+            entry, ring, position: position, size: Int64(status.st_size), inode: UInt64(status.st_ino)))
+    }
+
+    override func start(_ ring: RingLocation) {
+        if let entry { journal.start(entry, ring) }
     }
 }

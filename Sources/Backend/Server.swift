@@ -494,12 +494,13 @@ public final class Server {
         }
         var ring = Ring(page: page)
         if let waiting = try? ring.readable().count, waiting > 0 {
-            let delivered = device.sink.delivered(from: ring.outConsumed, of: waiting)
+            let delivered = device.sink.delivered(location, from: ring.outConsumed, of: waiting)
             if delivered > 0 {
                 ring.consume(delivered)
                 device.fromGuest += UInt64(delivered)
             }
         }
+        device.sink.start(location)
         device.ringFailure = nil
         device.page = page
         device.ring = ring

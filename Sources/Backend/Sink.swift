@@ -60,9 +60,11 @@ class Sink {
     }
     /// The bytes that `write` took are consumed in the ring.
     func consumed() {}
-    /// How many of the bytes from `position` on a killed daemon had delivered
+    /// How many of a ring's bytes from `position` on a killed daemon had delivered
     /// before it could consume them.
-    func delivered(from position: UInt32, of count: Int) -> Int { 0 }
+    func delivered(_ ring: RingLocation, from position: UInt32, of count: Int) -> Int { 0 }
+    /// What is written from now on comes from this ring.
+    func start(_ ring: RingLocation) {}
 
     /// Reads bytes for the guest; 0 when there are none now.
     func read(into segments: Ring.Segments) -> Int { 0 }

@@ -1,6 +1,8 @@
 """kill -9 at any moment costs no byte, and no channel."""
 import os
+import re
 import struct
+import subprocess
 import threading
 import time
 
@@ -8,7 +10,8 @@ import pytest
 
 import xlchannel
 from conftest import IS_LONG
-from guest import CONNECTED, wait_until
+from daemon import PROGRAM
+from guest import CONNECTED, Kernel, wait_until
 from peer import SocketPeer, TerminalPeer
 from xlchannel import Connection
 
@@ -114,10 +117,88 @@ def test_guest_that_came_and_went_meanwhile(daemon, channels, place):
     assert len(daemon.status()["channels"]) == 2
 
 
+def journal_file(daemon):
+    return daemon.run_directory / "xenchanneld.journal"
+
+
 def journal(daemon):
     """The owners that the journal has entries of, as (domid, console)."""
-    entries = struct.iter_unpack("<IIIIIIqQ", (daemon.run_directory / "xenchanneld.journal").read_bytes())
+    entries = struct.iter_unpack("<IIIIIIqQI4x", journal_file(daemon).read_bytes())
     return [(domain - 1, console) for _, domain, console, *_ in entries if domain]
+
+
+def kill_before_the_journals_end(daemon):
+    """As if the kill had come after the ring's update, and before the first entry's flag was cleared."""
+    daemon.kill()
+    with open(journal_file(daemon), "r+b") as file:
+        assert file.read(4) == bytes(4)
+        file.seek(0)
+        file.write(struct.pack("<I", 1))
+
+
+@pytest.mark.parametrize("comes", ["meanwhile", "later"])
+def test_journal_is_of_one_ring(daemon, channels, place, comes):
+    """What it notes of a ring is nothing of the guest's next one, which begins at the same position."""
+    channel = channels.add(Connection.PATH, place / "file")
+    guest = channel.guest().connect()
+    guest.write(b"first")
+    guest.drain()
+    kill_before_the_journals_end(daemon)
+    if comes == "meanwhile":
+        # The old ring's numbers are not free for the new one.
+        guest.ring, old = None, guest.ring
+    else:
+        daemon.start()
+        wait_until(lambda: guest.kernel.peer(guest.ring.port), "binding the port")
+        numbers = guest.ring.reference, guest.ring.port
+        guest.close()
+        guest.kernel.close()
+        guest.kernel = Kernel(channel.domid)
+    guest.offer()
+    if comes == "meanwhile":
+        guest.ring.put(b"second")
+        daemon.start()
+        wait_until(lambda: guest.kernel.peer(guest.ring.port), "binding the port")
+    else:
+        assert (guest.ring.reference, guest.ring.port) == numbers
+        guest.wait_for_backend(CONNECTED)
+        # Only a ring that has bytes when it is mapped is looked up in the journal.
+        daemon.kill()
+        guest.ring.put(b"second")
+        daemon.start()
+    guest.drain()
+    wait_until(lambda: (place / "file").read_bytes() == b"firstsecond")
+
+
+def test_journal_of_another_version(daemon, channels, place):
+    """Its entries, of another length, are not read as ours."""
+    channel = channels.add(Connection.PATH, place / "file")
+    guest = channel.guest().connect()
+    guest.write(b"first")
+    guest.drain()
+    daemon.kill()
+    path = journal_file(daemon)
+    length = path.stat().st_size
+    path.write_bytes(struct.pack("<IIIIIIqQ", 1, 78, 1, 0, 5, 0, 0, 0) * 16384)
+    assert path.stat().st_size != length
+    guest.write(b"second")
+    daemon.start()
+    guest.drain()
+    assert (place / "file").read_bytes() == b"firstsecond"
+    wait_until(lambda: journal(daemon) == [(channel.domid, channel.devid + 1)])
+    assert path.stat().st_size == length
+
+
+def test_journal_on_a_full_file_system(place):
+    """An error at the start, not an end in the middle."""
+    directory = place / "small"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], check=True)
+    try:
+        result = subprocess.run([PROGRAM, "--foreground", "--run-dir", directory], capture_output=True, text=True, timeout=10)
+        assert result.returncode == 1 and re.search('journal"?: No space left on device', result.stderr)
+    finally:
+        subprocess.run(["umount", directory], check=True)
 
 
 def test_journal_forgets(daemon, channels, place):
