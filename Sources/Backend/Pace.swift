@@ -9,6 +9,10 @@
 /// looked at again when `aim` bytes should be there. A guest that fills it at
 /// once would have to wait for us, and one that writes a line now and then,
 /// or answers what it was sent, may be waited for: these are read at once.
+///
+/// Notifications of nothing are few with an honest guest, which notifies when it
+/// wrote or has read something. One that does so without end is looked at now
+/// and then.
 struct Pace {
     /// Bytes gather for no longer than this, in microseconds.
     static var longest: Int64 { 4_000 }
@@ -25,14 +29,36 @@ struct Pace {
     /// and is read at once for so long.
     private static var haste: Int64 { 50_000 }
 
+    /// So many notifications in a row may be of nothing, within so long a time.
+    static var emptyLimit: Int { 30 }
+    static var emptyPeriod: Int64 { 200_000 }
+
+    /// How many notifications in a row were of nothing, and when the first of them was.
+    private var emptyCount = 0
+    private var emptySince: Int64 = 0
     /// When bytes were last taken, if more of the same may follow.
     private var lastTaken: Int64?
     /// Until when the guest is read at once.
     private var hastyUntil: Int64 = 0
 
-    /// The guest was sent something: what it writes next may be awaited.
+    /// The guest was sent something, or has read of it: what it writes next may be awaited.
     mutating func sent() {
         lastTaken = nil
+        emptyCount = 0
+    }
+
+    /// The guest notified, and there was nothing, nor has it read anything; for
+    /// how long not to be notified, nil for not at all.
+    mutating func foundNothing(at time: @autoclosure () -> Int64) -> Int64? {
+        lastTaken = nil
+        emptyCount += 1
+        guard emptyCount == 1 || emptyCount >= Self.emptyLimit else { return nil }
+        let time = time()
+        let left = emptySince + Self.emptyPeriod - time
+        if emptyCount > 1, left > 0 { return left }
+        emptyCount = 1
+        emptySince = time
+        return nil
     }
 
     /// The ring was emptied of `count` bytes at `time` (microseconds); for how
@@ -42,6 +68,7 @@ struct Pace {
             lastTaken = nil
             return nil
         }
+        emptyCount = 0
         let time = time()
         let isFull = count >= Ring.outSize
         let before = lastTaken

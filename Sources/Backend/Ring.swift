@@ -32,12 +32,15 @@ public struct Ring {
     /// How much of `out` was consumed; what the page says of it is only for the guest.
     public private(set) var outConsumed: UInt32
     private var inProduced: UInt32
+    /// How much of `in` the guest is known to have read.
+    private var inConsumed: UInt32
 
     /// Goes on where the page's indices are: a backend that was killed left them there.
     public init(page: UnsafeMutableRawPointer) {
         self.page = page
         outConsumed = Ring.load(page, .outConsumer)
         inProduced = Ring.load(page, .inProducer)
+        inConsumed = inProduced &- UInt32(Ring.inSize)
     }
 
     /// What the guest has written and nobody consumed.
@@ -75,6 +78,16 @@ public struct Ring {
     public mutating func produce(_ count: Int) {
         inProduced &+= UInt32(count)
         Ring.store(page, .inProducer, inProduced)
+    }
+
+    /// Whether the guest has read anything since it was last asked. One that
+    /// only says so runs out of bytes that it was given.
+    public mutating func wasRead() -> Bool {
+        let consumed = Ring.load(page, .inConsumer)
+        let count = consumed &- inConsumed
+        guard count > 0, count <= inProduced &- inConsumed else { return false }
+        inConsumed = consumed
+        return true
     }
 
     private func segments(at offset: Int, _ size: Int, _ index: UInt32, _ count: Int) -> Segments {

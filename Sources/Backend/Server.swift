@@ -713,14 +713,24 @@ public final class Server {
 
     /// Leaves a port masked while more gathers in its ring, of which `count`
     /// bytes were taken; false when it is to be unmasked, or when something
-    /// else is waited for.
+    /// else is waited for. So is that of a guest that notifies of nothing without end.
     private func letGather(_ slot: Int, _ device: Device, after count: Int) -> Bool {
-        guard let duration = device.pace.took(count, at: microseconds()),
-            device.isMasked, !device.isBlocked, !device.inputIsFull
+        let isNothing = count == 0 && device.isMasked
+        guard let duration = isNothing ? foundNothing(device) : device.pace.took(count, at: microseconds()),
+            device.isMasked, isNothing || !device.isBlocked && !device.inputIsFull
         else { return false }
         if device.gatherUntil == nil { gathering.append(slot) }
         device.gatherUntil = microseconds() + duration
         return true
+    }
+
+    /// For how long to leave the port masked of a guest that notified of nothing; nil for not at all.
+    private func foundNothing(_ device: Device) -> Int64? {
+        if device.ring?.wasRead() == true {
+            device.pace.sent()
+            return nil
+        }
+        return device.pace.foundNothing(at: microseconds())
     }
 
     /// Looks at the rings in which enough should have gathered.

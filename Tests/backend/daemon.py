@@ -102,5 +102,10 @@ class Daemon:
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return int(fields[11]) + int(fields[12])
 
+    def wakeups(self):
+        """How often it has waited for something."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt_switches"))
+
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

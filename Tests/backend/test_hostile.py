@@ -242,10 +242,41 @@ def test_a_guest_that_notifies_without_end(daemon, channels, place):
     thread.start()
     for _ in range(50):
         victim.check()
+    ticks, wakeups = daemon.cpu_ticks(), daemon.wakeups()
+    time.sleep(1)
+    ticks, wakeups = daemon.cpu_ticks() - ticks, daemon.wakeups() - wakeups
+    # What it writes still comes.
+    guest.write(b"bytes")
+    guest.drain()
     ends.set()
     thread.join()
+    print(f"{ticks} ticks and {wakeups} wake-ups in a second")
+    assert ticks <= 10 and wakeups < 1000
     assert victim.worst < 1
     victim.close()
+
+
+@pytest.mark.parametrize("piece", [1, 16])
+def test_a_guest_that_notifies_of_each_piece_it_reads(daemon, channels, place, piece):
+    """As Linux does, of each 16 bytes: these are no notifications of nothing, and its answer comes at once."""
+    channel = channels.add(Connection.SOCKET, place / "socket")
+    guest = channel.guest().connect()
+    client = SocketPeer(channel)
+    times = []
+    for _ in range(20):
+        client.send(bytes(512))
+        wait_until(lambda: guest.ring.index(IN_PROD) - guest.ring.index(IN_CONS) == 512)
+        for _ in range(512 // piece):
+            assert len(guest.ring.get(piece)) == piece
+            time.sleep(0.0001)
+        begin = time.monotonic()
+        guest.write(b"answer")
+        assert client.receive(6) == b"answer"
+        times.append(time.monotonic() - begin)
+    times.sort()
+    print(f"answers after {times[10] * 1000:.2f} ms, at worst {times[-1] * 1000:.2f} ms")
+    assert times[10] < 0.02
+    client.close()
 
 
 def test_a_guest_that_keeps_its_terminal_from_being_published(store, daemon, channels, place):

@@ -69,4 +69,33 @@ struct PaceTests {
         #expect(pace.took(256, at: 1_500) == nil)
         #expect(pace.took(256, at: 2_000) == 1_500)
     }
+
+    /// What a row of notifications of nothing gives, so many microseconds apart.
+    private func empty(_ pace: inout Pace, _ count: Int, from start: Int64, every step: Int64) -> [Int64?] {
+        (0..<count).map { pace.foundNothing(at: start + Int64($0) * step) }
+    }
+
+    @Test func notificationsOfNothingAreLimited() {
+        var pace = Pace()
+        let first = empty(&pace, 30, from: 5_000_000, every: 10)
+        #expect(first.dropLast().allSatisfy { $0 == nil })
+        #expect(first.last == Pace.emptyPeriod - 290)
+        // And so for each period.
+        let second = empty(&pace, 30, from: 5_000_000 + Pace.emptyPeriod, every: 10)
+        #expect(second.dropLast().allSatisfy { $0 == nil })
+        #expect(second.last == Pace.emptyPeriod - 290)
+    }
+
+    @Test func nowAndThenANotificationMayBeOfNothing() {
+        var pace = Pace()
+        #expect(empty(&pace, 1000, from: 1, every: Pace.emptyPeriod / 29 + 1).allSatisfy { $0 == nil })
+    }
+
+    @Test func bytesLetNotificationsBeOfNothingAgain() {
+        var pace = Pace()
+        for round in 0..<10 as Range<Int64> {
+            #expect(empty(&pace, 29, from: 1_000 + round * 100, every: 1).allSatisfy { $0 == nil })
+            if round % 2 == 0 { pace.sent() } else { _ = pace.took(1, at: 1_050 + round * 100) }
+        }
+    }
 }

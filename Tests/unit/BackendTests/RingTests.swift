@@ -80,6 +80,25 @@ extension Ring.Segments {
         #expect(try ring.writable().count == 1024)
     }
 
+    /// What the guest says of its reading is worth no more than the bytes that it was given.
+    @Test func readingIsToldOnce() throws {
+        let page = Page(in: .max - 1)
+        var ring = Ring(page: page.pointer)
+        /// How often it is told, with the guest's index at each of these.
+        func times(_ indices: [UInt32]) -> Int {
+            indices.filter { page[.inConsumer] = $0; return ring.wasRead() }.count
+        }
+        _ = ring.wasRead()
+        #expect(times([.max - 1]) == 0)
+        ring.produce(10)
+        #expect(times([.max - 1]) == 0)
+        #expect(times((0..<1000).map { .max - 1 &+ $0 % 4 * 3 }) == 3)
+        #expect(times([9, .max, 0, 8, 8, 7]) == 1)
+        ring.produce(5)
+        #expect(page.guestReads().isEmpty == false)
+        #expect(times([13, 13]) == 1)
+    }
+
     /// Around the ring's end and around 2^32, both ways, with every length.
     @Test(arguments: [0, 1, 2047, 4089, .max - 3000, .max - 100, .max] as [UInt32])
     func bytesInOrder(start: UInt32) throws {
