@@ -192,15 +192,15 @@ def test_null_arguments(xl, guest):
     assert xl.libxl_name_to_device_channel(NULL, guest, NULL, byref(channel)) == INVAL
     assert xl.libxl_name_to_device_channel(NULL, guest, b"name", NULL) == INVAL
     assert not xl.libxl_device_channel_list(NULL, guest, NULL)
-    for kind in "device_channel", "channelinfo":
+    for kind, struct in ("device_channel", channel), ("channelinfo", info):
         for function in "init", "dispose":
             getattr(xl, f"libxl_{kind}_{function}")(NULL)
         getattr(xl, f"libxl_{kind}_init_connection")(NULL, PTY)
         getattr(xl, f"libxl_{kind}_copy")(NULL, NULL, NULL)
         assert not getattr(xl, f"libxl_{kind}_to_json")(NULL, NULL)
         assert getattr(xl, f"libxl_{kind}_from_json")(NULL, NULL, b"{}") == INVAL
-        assert getattr(xl, f"libxl_{kind}_from_json")(NULL, byref(channel), NULL) == INVAL
-        assert getattr(xl, f"libxl_{kind}_parse_json")(NULL, NULL, byref(channel)) == INVAL
+        assert getattr(xl, f"libxl_{kind}_from_json")(NULL, byref(struct), NULL) == INVAL
+        assert getattr(xl, f"libxl_{kind}_parse_json")(NULL, NULL, byref(struct)) == INVAL
         assert getattr(xl, f"libxl_{kind}_gen_json")(NULL, NULL) != 0
     assert xl.libxl_channel_connection_from_string(NULL, byref(number)) == INVAL
     assert xl.libxl_channel_connection_from_string(b"pty", NULL) == INVAL
