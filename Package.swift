@@ -6,17 +6,18 @@ import PackageDescription
 // ordinary Swift, with no unsafe flags, for tests, sanitizers and dependants.
 let embedded = Context.environment["XLCHANNEL_EMBEDDED"] == "1"
 
-func shipped(_ optimisation: String) -> [SwiftSetting] {
+func shipped(_ optimisation: String...) -> [SwiftSetting] {
     embedded
         ? [.unsafeFlags([
-            "-enable-experimental-feature", "Embedded", "-wmo", optimisation, "-Xcc", "-fPIC",
+            "-enable-experimental-feature", "Embedded", "-wmo", "-Xcc", "-fPIC",
             "-Xfrontend", "-function-sections",
-        ])]
+        ] + optimisation)]
         : []
 }
-// JSON and rings are worth speed; the rest waits for xenstored.
+// JSON and rings are worth speed; the rest waits for xenstored, and need not have
+// a copy of each function for each closure that it is called with.
 let fast = shipped("-O")
-let small = shipped("-Osize")
+let small = shipped("-Osize", "-Xllvm", "-sil-disable-pass=closure-specialize")
 
 let package = Package(
     name: "xlchannel",
