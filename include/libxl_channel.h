@@ -31,7 +31,18 @@
  *      ERROR_NOMEM             out of memory
  *      ERROR_FAIL              anything else; the log tells
  *    A call that fails leaves nothing behind, and logs domid, devid, name and
- *    cause (see libxl_channel_set_logger).
+ *    cause as far as there are such (see libxl_channel_set_logger).  What the
+ *    arguments alone show may be returned without a line in the log: NULL for
+ *    a pointer, a negative number of structs, an empty name of a domain, a word
+ *    that names no connection.
+ *  - libxl_device_channel_list, which returns no code, gives NULL and *num 0
+ *    both for an empty list and for a failure.  errno tells them apart: set it
+ *    to 0 before.  An empty list leaves it as it was, a failure sets it:
+ *      EINVAL                  num is NULL
+ *      ETIMEDOUT               xenstored is silent
+ *      ENOMEM                  out of memory
+ *      EIO                     anything else; the log tells
+ *    A domain that does not exist has an empty list, as with libxl.
  *  - Every pointer inside a struct is malloc'd and belongs to the struct.
  *  - The environment may name other places for xenstored's socket
  *    (XENSTORED_PATH, XENSTORED_RUNDIR), for QEMU's monitors (XEN_RUN_DIR,
@@ -100,10 +111,11 @@ enum {
  *
  *  channel  devid -1 takes the lowest free devid; the devid taken is written
  *           back.  backend_domname (a name, or a domid in digits), when given,
- *           is resolved and backend_domid is written back.  A channel has a
- *           name of 1 to 256 bytes without control characters; PATH and SOCKET
- *           have an absolute path (SOCKET: at most 107 bytes), PTY and NONE
- *           have none.  Name and devid are unique in the domain.
+ *           is resolved and backend_domid is written back.  A devid is 0 to
+ *           INT_MAX - 1.  A channel has a name of 1 to 256 bytes without
+ *           control characters; PATH and SOCKET have an absolute path without
+ *           control characters (PATH: at most 3700 bytes, SOCKET: 107), PTY and
+ *           NONE have none.  Name and devid are unique in the domain.
  *  ao_how   NULL: synchronous.  With a callback: the callback is called before
  *           this function returns, and 0 is returned.  Without a callback (the
  *           event form): ERROR_INVAL, since events belong to libxenlight.

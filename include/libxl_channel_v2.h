@@ -9,9 +9,12 @@
  * libxl_device_channel_v2_*, beside libxl's.  Programs that call the library
  * by symbol (ctypes, dlsym) use the _v2 names.
  *
- * The functions are those of libxl_channel.h over the same implementation, and
- * so are the rules: ctx may be NULL, error codes, threads, memory, devids.
- * docs/families.md tells which family to use when.
+ * The functions are those of libxl_channel.h over the same implementation, but
+ * for what only the released family has: the look-ups by devid and by name, the
+ * list of all domains' channels, libxl_channel_domain_qualifier_to_domid, and
+ * parse_json of a libxl_channelinfo and of the enumeration.  The rules are the
+ * same: ctx may be NULL, error codes, errno after a list, threads, memory,
+ * devids.  docs/families.md tells which family to use when.
  *
  * libxl_domain_config of <libxl.h> has the released struct in its array
  * `channels`; the posted array is a pointer and a length of one's own, as
@@ -85,7 +88,10 @@ extern libxl_enum_string_table libxl_channel_type_string_table[];
  *
  * The posted struct.  Its strings are malloc'd and belong to it.  As for the
  * released one: name is required; path is required for PATH and SOCKET, and
- * not given for NONE and PTY; devid -1 stands for the lowest free one.
+ * not given for NONE and PTY; devid -1 stands for the lowest free one.  add has
+ * the same limits: a name of 1 to 256 bytes, an absolute path of at most 3700
+ * bytes for PATH and 107 for SOCKET, both without control characters; devids of
+ * 0 to INT_MAX - 1.
  */
 #define LIBXL_HAVE_DEVICE_CHANNEL_V2 1
 typedef struct libxl_device_channel_v2 {

@@ -291,8 +291,17 @@ static void test_refusals(void)
     {
         /* More than one xenstore message takes. */
         char *huge = malloc(5001);
+        libxl_device_channel longest;
         memset(huge, 'p', 5000), huge[0] = '/', huge[5000] = 0;
         refuse(ERROR_INVAL, GUEST, new_channel(path, "n", huge), "a path of 5000 bytes");
+        huge[3701] = 0;
+        refuse(ERROR_INVAL, GUEST, new_channel(path, "n", huge), "a path of 3701 bytes");
+        huge[3700] = 0;
+        memset(text, 'n', 256), text[256] = 0;
+        longest = new_channel(path, text, huge), longest.devid = INT_MAX - 1;
+        CHECK(!ours.device_channel_add(NULL, GUEST, &longest, NULL), "the longest path and name, and the highest devid");
+        CHECK(!ours.device_channel_destroy(NULL, GUEST, &longest, NULL), "destroy of them");
+        free_channel(&longest);
         free(huge);
     }
     for (c = 107; c <= 300; c += 193) {

@@ -24,8 +24,9 @@ static libxl_device_channel *list_ours(int *num)
 {
     libxl_device_channel *list;
     *num = -7;
-    errno = 0;
+    errno = EXDEV;                                     /* no error of a list */
     list = ours.device_channel_list(NULL, GUEST, num);
+    CHECK(list || errno == EXDEV, "an empty list sets errno to %d", errno);
     CHECK(*num >= 0 && !list == !*num, "list %p with num %d", (void *)list, *num);
     return list;
 }
