@@ -96,6 +96,12 @@ extern "C" {
  * libxl_channel_connection_to_string calls them "none" and "path".
  * libxl_channel_connection_string_table has libxl's entries alone: its size is
  * part of libxl's ABI.
+ *
+ * They are no enumerators of libxl_channel_connection.  In C they are plain
+ * numbers, which are assigned, passed and compared as they are; switch on
+ * (int)c.connection.  In C++ assign and pass them with a cast,
+ * (libxl_channel_connection)LIBXL_CHANNEL_CONNECTION_PATH, and both compare and
+ * switch on (int)c.connection; -fstrict-enums takes them for impossible.
  */
 #define LIBXL_HAVE_CHANNEL_CONNECTION_NONE 1
 #define LIBXL_HAVE_CHANNEL_CONNECTION_PATH 1
@@ -103,6 +109,11 @@ enum {
     LIBXL_CHANNEL_CONNECTION_NONE = 0x100,
     LIBXL_CHANNEL_CONNECTION_PATH = 0x101
 };
+/* Swift sees either as a constant, both together as an ambiguity. */
+#if !defined(__cplusplus) && !defined(__swift__)
+#define LIBXL_CHANNEL_CONNECTION_NONE 0x100
+#define LIBXL_CHANNEL_CONNECTION_PATH 0x101
+#endif
 
 /*
  * LIBXL_HAVE_DEVICE_CHANNEL_ADD

@@ -1,4 +1,4 @@
-// released.cc - libxl_channel.h in C++17; never run with an argument, only built.
+// released.cc - libxl_channel.h in C++17; with an argument, which nobody gives, it calls everything.
 #include "released.h"
 
 #include <string>
@@ -6,5 +6,5 @@
 int main(int argc, char **)
 {
     std::string name = "a C++ header before and after is fine";
-    return argc > 1 ? call_everything(nullptr, nullptr, nullptr) : name.empty();
+    return argc > 1 ? call_everything(nullptr, nullptr, nullptr) : use_connections() + name.empty();
 }
