@@ -588,9 +588,13 @@ static void test_limits(void)
     CHECK(!ours.domain_config_channels_to_json(NULL, &c, -1) && !ours.domain_config_channels_to_json(NULL, &c, INT_MIN), "to_json of -1");
     CHECK(!ours.domain_config_channels_to_json(NULL, NULL, 1), "to_json of NULL, 1");
     CHECK(!posted.domain_config_channels_to_json(NULL, &p, -1) && !posted.domain_config_channels_to_json(NULL, NULL, 1), "posted to_json of -1, of NULL");
-    CHECK(ours.domain_config_channels_from_json(NULL, NULL, &num, "{}") == ERROR_INVAL, "from_json(NULL channels)");
-    CHECK(ours.domain_config_channels_from_json(NULL, &list, NULL, "{}") == ERROR_INVAL, "from_json(NULL num)");
-    CHECK(ours.domain_config_channels_from_json(NULL, &list, &num, NULL) == ERROR_INVAL, "from_json(NULL text)");
+    FILL(num);
+    CHECK(ours.domain_config_channels_from_json(NULL, NULL, &num, "{}") == ERROR_INVAL && !num, "from_json(NULL channels)");
+    FILL(list);
+    CHECK(ours.domain_config_channels_from_json(NULL, &list, NULL, "{}") == ERROR_INVAL && !list, "from_json(NULL num)");
+    FILL(list), FILL(num);
+    CHECK(ours.domain_config_channels_from_json(NULL, &list, &num, NULL) == ERROR_INVAL && !list && !num, "from_json(NULL text)");
+    ours.device_channel_list_free(list, num);
 
     /* One, in both families, byte for byte. */
     c.name = "n", c.devid = 3;

@@ -269,4 +269,23 @@ static bool same_info(const libxl_channelinfo *a, const libxl_channelinfo *b)
             || same_text(a->u.pty.path, b->u.pty.path));
 }
 
+/* ---- outputs that a failure initialises ------------------------------------ */
+
+/* Before a call that is to initialise it: whoever then disposes of what is still there dies. */
+#define FILL(object) memset(&(object), 0x5a, sizeof (object))
+
+/* As init leaves it. */
+__attribute__((unused))
+static bool is_initial_released(const libxl_device_channel *c)
+{
+    return !c->backend_domid && !c->backend_domname && c->devid == -1 && !c->name && !c->connection && !c->u.socket.path;
+}
+
+__attribute__((unused))
+static bool is_initial_info(const libxl_channelinfo *i)
+{
+    return !i->backend && !i->backend_id && !i->frontend && !i->frontend_id && i->devid == -1 && !i->state && !i->evtch
+        && !i->rref && !i->connection && !i->u.pty.path;
+}
+
 #endif

@@ -83,12 +83,6 @@ static bool is_initial_posted(const libxl_device_channel_v2 *c)
     return !c->backend_domid && !c->backend_domname && c->devid == -1 && !c->name && !c->type && !c->path;
 }
 
-__attribute__((unused))
-static bool is_initial_released(const libxl_device_channel *c)
-{
-    return !c->backend_domid && !c->backend_domname && c->devid == -1 && !c->name && !c->connection && !c->u.socket.path;
-}
-
 /* What yajl's lexer takes as UTF-8: the form alone. */
 __attribute__((unused))
 static bool is_utf8(const char *text)

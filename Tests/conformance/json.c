@@ -784,15 +784,16 @@ static void round_trip(int connection, const char *shape)
     char *json;
 
     random_channel(&c, connection);
-    /* An empty string is left out, as NULL is; text that is not UTF-8 is refused when read. */
+    /* NULL is left out, an empty string is not; text that is not UTF-8 is refused when read. */
     free(c.name), free(c.backend_domname);
-    c.name = strdup("org.example.\"\\\n\xc3\xa9"), c.backend_domname = NULL;
+    c.name = strdup("org.example.\"\\\n\xc3\xa9"), c.backend_domname = random_below(2) ? strdup("") : NULL;
     if (connection == LIBXL_CHANNEL_CONNECTION_PATH) {
         free(c.u.socket.path);
         c.u.socket.path = random_below(4) ? strdup("/var/log/\xc3\xa9\".log") : NULL;
     }
     json = ours.device_channel_to_json(any_ctx(), &c);
     CHECK(json && strstr(json, shape), "no %s in %s", shape, json);
+    CHECK(json && !strstr(json, "\"backend_domname\": \"\"") == !c.backend_domname, "an empty string in %s", json);
     CHECK(json && (!has_path(connection) || !c.u.socket.path || strstr(json, "\"path\": \"/var/log/\xc3\xa9\\\".log\"")),
           "no path in %s", json);
     CHECK(!ours.device_channel_from_json(any_ctx(), &d, json) && same_channel(&c, &d), "round trip of %s", json);
@@ -872,6 +873,26 @@ static void test_new_connections(void)
         ours.channelinfo_dispose(&i);
     }
     CHECK(ours.string_table[3].s == NULL, "the string table has libxl's entries alone");
+}
+
+/* A NULL source leaves what it would fill initialised. */
+static void test_null_source(void)
+{
+    libxl_device_channel c;
+    libxl_channelinfo i;
+
+    FILL(c);
+    CHECK(ours.device_channel_from_json(NULL, &c, NULL) == ERROR_INVAL && is_initial_released(&c), "from_json(NULL text) leaves something");
+    ours.device_channel_dispose(&c);
+    FILL(c);
+    CHECK(ours.device_channel_parse_json(NULL, NULL, &c) == ERROR_INVAL && is_initial_released(&c), "parse_json(NULL value) leaves something");
+    ours.device_channel_dispose(&c);
+    FILL(i);
+    CHECK(ours.channelinfo_from_json(NULL, &i, NULL) == ERROR_INVAL && is_initial_info(&i), "info from_json(NULL text) leaves something");
+    ours.channelinfo_dispose(&i);
+    FILL(i);
+    CHECK(ours.channelinfo_parse_json(NULL, NULL, &i) == ERROR_INVAL && is_initial_info(&i), "info parse_json(NULL value) leaves something");
+    ours.channelinfo_dispose(&i);
 }
 
 /* NULL wherever a pointer is expected. */
@@ -1009,6 +1030,7 @@ int main(void)
         test_random_config();
     test_new_connections();
     test_null();
+    test_null_source();
     if (!quick)
         show_deaths_of_libxl();
     free_peer_ctx();

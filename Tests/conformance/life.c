@@ -585,6 +585,9 @@ static void test_ao_how(void)
 static void test_null(void)
 {
     libxl_device_channel c;
+    libxl_channelinfo info;
+    libxl_domain_channel *all;
+    int num;
     char *before = whole_store();
 
     CHECK(ours.device_channel_add(NULL, GUEST, NULL, NULL) == ERROR_INVAL, "add of NULL");
@@ -592,8 +595,22 @@ static void test_null(void)
     CHECK(ours.device_channel_destroy(NULL, GUEST, NULL, NULL) == ERROR_INVAL, "destroy of NULL");
     CHECK(ours.devid_to_device_channel(NULL, GUEST, 0, NULL) == ERROR_INVAL, "devid look-up into NULL");
     CHECK(ours.name_to_device_channel(NULL, GUEST, "n", NULL) == ERROR_INVAL, "name look-up into NULL");
-    CHECK(ours.name_to_device_channel(NULL, GUEST, NULL, &c) == ERROR_INVAL, "look-up of a NULL name");
     ours.device_channel_list_free(NULL, 0);
+    errno = 0;
+    CHECK(!ours.device_channel_list(NULL, GUEST, NULL) && errno == EINVAL, "a list without num: %s", strerror(errno));
+
+    /* What would be filled is initialised. */
+    FILL(c);
+    CHECK(ours.name_to_device_channel(NULL, GUEST, NULL, &c) == ERROR_INVAL && is_initial_released(&c), "look-up of a NULL name");
+    ours.device_channel_dispose(&c);
+    FILL(info);
+    CHECK(ours.device_channel_getinfo(NULL, GUEST, NULL, &info) == ERROR_INVAL && is_initial_info(&info), "getinfo of NULL");
+    ours.channelinfo_dispose(&info);
+    FILL(all);
+    CHECK(ours.domain_channel_list(NULL, &all, NULL) == ERROR_INVAL && !all, "a list of all domains without num");
+    FILL(num);
+    CHECK(ours.domain_channel_list(NULL, NULL, &num) == ERROR_INVAL && !num, "a list of all domains into NULL");
+    ours.domain_channel_list_free(all, num);
     CHECK(same_store(before, whole_store()), "NULL changed the store");
 }
 

@@ -508,6 +508,38 @@ static void test_null(void)
     yajl_gen_free(g);
 }
 
+/* A NULL source leaves what it would fill initialised. */
+static void test_null_source(void)
+{
+    libxl_device_channel_v2 p, *list;
+    libxl_device_channel r;
+    libxl_channelinfo info;
+    int num;
+
+    FILL(p);
+    CHECK(posted.device_channel_from_json(NULL, &p, NULL) == ERROR_INVAL && is_initial_posted(&p), "from_json(NULL text) leaves something");
+    dispose_of(&p);
+    FILL(p);
+    CHECK(posted.device_channel_parse_json(NULL, NULL, &p) == ERROR_INVAL && is_initial_posted(&p), "parse_json(NULL value) leaves something");
+    dispose_of(&p);
+    FILL(p);
+    CHECK(posted.device_channel_from_released(NULL, &p, NULL) == ERROR_INVAL && is_initial_posted(&p), "from_released(NULL src) leaves something");
+    dispose_of(&p);
+    FILL(r);
+    CHECK(posted.device_channel_to_released(NULL, &r, NULL) == ERROR_INVAL && is_initial_released(&r), "to_released(NULL src) leaves something");
+    ours.device_channel_dispose(&r);
+    FILL(info);
+    CHECK(posted.device_channel_getinfo(NULL, 1, NULL, &info) == ERROR_INVAL && is_initial_info(&info), "getinfo(NULL channel) leaves something");
+    ours.channelinfo_dispose(&info);
+    FILL(list), FILL(num);
+    CHECK(posted.domain_config_channels_from_json(NULL, &list, &num, NULL) == ERROR_INVAL && !list && !num, "config from_json(NULL text) leaves something");
+    posted.device_channel_list_free(list, num);
+    FILL(list);
+    CHECK(posted.domain_config_channels_from_json(NULL, &list, NULL, "{}") == ERROR_INVAL && !list, "config from_json(NULL num) leaves a list");
+    FILL(num);
+    CHECK(posted.domain_config_channels_from_json(NULL, NULL, &num, "{}") == ERROR_INVAL && !num, "config from_json(NULL channels) leaves a number");
+}
+
 static void test_init(void)
 {
     libxl_device_channel_v2 c, zero = { .devid = -1 };
@@ -538,6 +570,7 @@ int main(void)
     test_enumeration();
     test_no_conversion();
     test_null();
+    test_null_source();
     printf("posted: %lu structs, %lu texts of which %lu are taken\n", structs, texts_tried, texts_taken);
     return finish("posted");
 }
