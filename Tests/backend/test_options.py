@@ -16,7 +16,7 @@ from conftest import ROOT, Channels
 from daemon import PROGRAM
 from guest import CONNECTED, Store, wait_until
 from peer import SocketPeer
-from xlchannel import Connection
+from xlchannel import ChannelError, Connection
 
 
 def run(*options, **more):
@@ -114,6 +114,39 @@ def test_background(store, place):
     finally:
         os.kill(pid, signal.SIGTERM)
     assert (place / "file").read_bytes() == b"bytes"
+    wait_until(lambda: store.read("/local/domain/0/data/xenchanneld") is None)
+    wait_until(lambda: not (place / "pid").exists())
+
+
+def without_standard_streams():
+    for stream in range(3):
+        os.close(stream)
+
+
+@pytest.mark.parametrize("log", [True, False], ids=["log", "no log"])
+@pytest.mark.parametrize("is_background", [False, True], ids=["foreground", "background"])
+def test_closed_standard_streams(store, place, log, is_background):
+    """No file of the daemon's is 0, 1 or 2: what is printed would go there."""
+    options = ["--run-dir", place, "--pid-file", place / "pid", "--log-level", "debug"]
+    options += ["--log-file", place / "log"] * log + ["--foreground"] * (not is_background)
+    process = subprocess.Popen([PROGRAM, *options], preexec_fn=without_standard_streams)
+    channels, pid = Channels(store), process.pid
+    try:
+        wait_until(lambda: store.read("/local/domain/0/data/xenchanneld"))
+        pid = int(wait_until(lambda: (place / "pid").read_text()))
+        streams = [os.readlink(f"/proc/{pid}/fd/{stream}") for stream in range(3)]
+        assert streams == ["/dev/null"] * 3
+        guest = channels.add(Connection.PATH, place / "file").guest().connect()
+        guest.write(b"bytes")
+        guest.drain()
+        with pytest.raises(ChannelError):                     # which the daemon logs
+            channels.add(Connection.SOCKET, place / "none" / "socket")
+        channels.destroy_all()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert (place / "file").read_bytes() == b"bytes"
+    assert not log or "serves" in (place / "log").read_text()
     wait_until(lambda: store.read("/local/domain/0/data/xenchanneld") is None)
     wait_until(lambda: not (place / "pid").exists())
 

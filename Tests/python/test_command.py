@@ -318,6 +318,31 @@ def test_output_that_cannot_be_written(guest):
     assert (result.returncode, result.stderr) == (1, "xlchannel: cannot write: No space left on device\n")
 
 
+def closed(streams, *arguments):
+    """Runs the command with some of its standard streams closed."""
+    return subprocess.run(["sh", "-c", f'exec "$0" "$@" {streams}', COMMAND, *map(str, arguments)], capture_output=True,
+                          text=True, timeout=60)
+
+
+def test_closed_standard_streams(guest):
+    """No socket gets the number of one, and with it what is printed."""
+    result = closed(">&-", "list", guest)
+    assert (result.returncode, result.stderr) == (1, "xlchannel: cannot write: Bad file descriptor\n")
+    result = closed("<&- >&-", "add", guest, "org.test", "pty")
+    assert (result.returncode, result.stderr) == (1, "xlchannel: cannot write: Bad file descriptor\n")
+    assert [channel.name for channel in xlchannel.channels(guest)] == ["org.test"]
+
+    output("add", guest, "other", "none")
+    for streams in "2>&-", "<&- >&- 2>&-":
+        result = closed(streams, "remove", guest, "nobody", "org.test", 77, "other")
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", "")
+        assert xlchannel.channels(guest) == [], "the complaints went nowhere, and not to xenstored"
+        output("add", guest, "org.test", "pty")
+        output("add", guest, "other", "none")
+    assert closed("2>&-", "list", guest).stdout == output("list", guest)
+    output("remove", guest, "org.test", "other")
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["frob"], "Unexpected argument 'frob'"),
     (["list", "1", "2"], "Unexpected argument '2'"),

@@ -62,6 +62,25 @@ def test_connection_must_be_one():
         xlchannel.add(1, channel)
 
 
+# What bytes() would take, and more.
+@pytest.mark.parametrize("text", [5, 0, True, [104, 105], (1,), 1.5, memoryview(b"text"), object(), {}], ids=repr)
+def test_what_is_no_text(text):
+    for call in (lambda: Channel(text), lambda: Channel("a", Connection.PATH, text),
+                 lambda: Channel("a", backend_domname=text), lambda: xlchannel.by_name(1, text),
+                 lambda: xlchannel.domid(text), lambda: xlchannel.from_json(text),
+                 lambda: xlchannel.config_channels(text)):
+        with pytest.raises(TypeError):
+            call()
+    for field in "name", "backend_domname":
+        channel = Channel("a", Connection.NONE)
+        setattr(channel, field, text)
+        for call in xlchannel.add, xlchannel.remove, xlchannel.destroy:
+            with pytest.raises(TypeError):
+                call(1, channel)
+        with pytest.raises(TypeError):
+            xlchannel.to_json(channel)
+
+
 def test_taken(guest, log):
     first = xlchannel.add(guest, Channel("first", Connection.NONE))
     second = xlchannel.add(guest, Channel("second", Connection.PTY))
@@ -258,6 +277,50 @@ except xlchannel.TimedOutError as error:
     print(error.code, error.name)
 """, XENSTORED_PATH=path)
     assert result.stdout == "-9 TIMEDOUT\n", result.stderr
+
+
+CLOSED = [[0, 1, 2], [1], [2], [1, 2]]
+
+
+@pytest.mark.parametrize("closed", CLOSED, ids=str)
+def test_closed_standard_streams(guest, closed, tmp_path):
+    """No socket or file gets the number of one, where it would get what is printed."""
+    program = """
+import os, stat, sys
+import xlchannel
+from xlchannel import Channel, Connection
+
+out = os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 50)
+closed = [int(number) for number in sys.argv[2:]]
+for number in closed:
+    os.close(number)
+
+def taken():
+    for number in closed:
+        try:
+            os.fstat(number)
+            return True
+        except OSError:
+            pass
+    return False
+
+for _ in range(3):
+    added = xlchannel.add(1, Channel("org.test", Connection.PTY))
+    for stream in 1, 2:
+        try:
+            os.write(stream, b"what is printed")
+        except OSError:
+            pass
+    try:
+        xlchannel.by_name(1, "nobody")  # logs an error, to stderr
+    except xlchannel.NotFoundError as error:
+        os.write(out, f"{error.name} {taken()} {[channel.name for channel in xlchannel.channels(1)]}\\n".encode())
+    xlchannel.remove(1, added)
+"""
+    result = subprocess.run([sys.executable, "-c", program, tmp_path / "out", *map(str, closed)], timeout=60,
+                            capture_output=True)
+    assert (tmp_path / "out").read_text() == "NOTFOUND False ['org.test']\n" * 3, result.stderr
+    assert result.returncode in (0, 120), "120: Python cannot flush its stdout"
 
 
 def test_an_empty_list_after_a_restart_of_xenstored():

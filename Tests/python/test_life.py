@@ -1,6 +1,8 @@
 """The life of channels through the module: add, list, info, look up, JSON, remove."""
 import json
 import multiprocessing
+import os
+import pathlib
 import re
 import subprocess
 import threading
@@ -45,6 +47,9 @@ def test_the_whole_life(guest, four):
             frontend=f"/local/domain/{guest}/device/console/{console}", frontend_id=guest,
             devid=channel.devid, state=1, evtch=-1, rref=-1, connection=channel.connection, path=terminal)
         assert xlchannel.info(guest, Channel(channel.name)) == info, "by its name"
+        assert xlchannel.info(guest, Channel(devid=channel.devid)) == info, "by its devid, with the connection looked up"
+        said = xlchannel.info(guest, Channel(devid=channel.devid, connection=Connection.PATH))
+        assert (said.connection, said.path) == (Connection.PATH, None), "a connection that is given is taken"
         assert xlchannel.by_devid(guest, channel.devid) == channel
         assert xlchannel.by_name(guest, channel.name) == channel
         assert xlchannel.by_name(guest, channel.name.encode()) == channel
@@ -157,6 +162,18 @@ def test_names(guest, name):
     assert xlchannel.channels(guest) == [added]
     assert xlchannel.by_name(guest, name) == added
     xlchannel.remove(guest, Channel(name))
+
+
+class Somewhere(os.PathLike):
+    def __fspath__(self):
+        return b"/tmp/\xff"
+
+
+def test_texts():
+    channel = Channel(b"org.\xff", Connection.PATH, pathlib.Path("/tmp/s"), backend_domname=bytearray(b"driver"))
+    assert channel == Channel("org.\udcff", Connection.PATH, "/tmp/s", backend_domname="driver")
+    assert Channel(path=b"/tmp/\xff").path == Channel(path=Somewhere()).path == "/tmp/\udcff"
+    assert xlchannel.from_json(xlchannel.to_json(Channel("n", Connection.PATH, pathlib.Path("/a")))).path == "/a"
 
 
 def test_json_text():
