@@ -25,7 +25,7 @@ import os
 import threading
 from ctypes import POINTER, byref, c_char_p, c_int, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, Union
 
 __version__ = "0.1.0"
 
@@ -180,7 +180,7 @@ class NoMemoryError(ChannelError):
     """NOMEM: memory is out."""
 
 
-_ERRORS = {
+_ERRORS: Dict[int, Tuple[Type[ChannelError], str]] = {
     ErrorCode.INVAL: (InvalidError, "an argument is not valid"),
     ErrorCode.NOTFOUND: (NotFoundError, "there is no such channel"),
     ErrorCode.DOMAIN_NOTFOUND: (DomainNotFoundError, "there is no such domain"),
@@ -264,7 +264,7 @@ def _load() -> ctypes.CDLL:
     device, device_info = POINTER(libxl_device_channel), POINTER(libxl_channelinfo)
     connection, how = POINTER(c_int), POINTER(libxl_asyncop_how)
     yajl_gen, yajl_val, domain_config = c_void_p, c_void_p, c_void_p
-    for name, result, *arguments in [
+    prototypes: List[Tuple[Any, ...]] = [
         ("libxl_channel_set_logger", None, POINTER(xentoollog_logger)),
 
         ("libxl_channel_connection_to_string", c_char_p, c_int),
@@ -307,7 +307,8 @@ def _load() -> ctypes.CDLL:
         ("libxl_device_channels_add", c_int, ctx, c_uint32, domain_config, how),
         ("libxl_device_channel_remove", c_int, ctx, c_uint32, device, how),
         ("libxl_device_channel_destroy", c_int, ctx, c_uint32, device, how),
-    ]:
+    ]
+    for name, result, *arguments in prototypes:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
@@ -324,7 +325,7 @@ _libc.vasprintf.restype, _libc.vasprintf.argtypes = c_int, [POINTER(c_void_p), c
 def _strdup(text: Optional[bytes]) -> Optional[int]:
     if text is None:
         return None
-    copy = _libc.strdup(text)
+    copy: Optional[int] = _libc.strdup(text)
     if not copy:
         raise MemoryError
     return copy
@@ -336,13 +337,12 @@ _log_callable: Optional[Callable[[LogLevel, str], object]] = None
 _last = threading.local()  # .error: the last error logged in this thread
 
 
-@xentoollog_logger.vmessage_t
-def _vmessage(_logger, level, errnoval, context, format, arguments):
+def _log_message(_logger: Any, level: int, errnoval: int, context: bytes, format: bytes, arguments: Any) -> None:
     text = c_void_p()
     if _libc.vasprintf(byref(text), format, arguments) < 0:
         return
     try:
-        message = _decode(ctypes.string_at(text.value))
+        message = _decode(ctypes.string_at(text))
     finally:
         _libc.free(text)
     if errnoval > 0:
@@ -354,7 +354,7 @@ def _vmessage(_logger, level, errnoval, context, format, arguments):
         log(LogLevel(level), message)
 
 
-_logger = xentoollog_logger(vmessage=_vmessage)
+_logger = xentoollog_logger(vmessage=xentoollog_logger.vmessage_t(_log_message))
 
 
 def set_logger(log: Optional[Callable[[LogLevel, str], object]]) -> None:
@@ -656,7 +656,7 @@ def _from_c(device: libxl_device_channel) -> Channel:
         backend_domname=_decode_optional(device.backend_domname))
 
 
-def _taken(listed, number: c_int) -> List[Channel]:
+def _taken(listed: Any, number: c_int) -> List[Channel]:
     """The channels of a C array, which is freed."""
     try:
         return [_from_c(listed[index]) for index in range(number.value)]
@@ -664,7 +664,8 @@ def _taken(listed, number: c_int) -> List[Channel]:
         lib.libxl_device_channel_list_free(listed, number)
 
 
-def _check(function, *arguments, doing: str, domid: Optional[int] = None, channel: Optional[Channel] = None) -> None:
+def _check(function: Any, *arguments: Any, doing: str, domid: Optional[int] = None,
+           channel: Optional[Channel] = None) -> None:
     """Calls a function with the context NULL; raises what its result says."""
     _last.error = None
     code = function(None, *arguments)
