@@ -199,8 +199,10 @@ def test_null_arguments(xl, guest):
         getattr(xl, f"libxl_{kind}_copy")(NULL, NULL, NULL)
         assert not getattr(xl, f"libxl_{kind}_to_json")(NULL, NULL)
         assert getattr(xl, f"libxl_{kind}_from_json")(NULL, NULL, b"{}") == INVAL
-        assert getattr(xl, f"libxl_{kind}_from_json")(NULL, byref(struct), NULL) == INVAL
-        assert getattr(xl, f"libxl_{kind}_parse_json")(NULL, NULL, byref(struct)) == INVAL
+        for function, arguments in ("from_json", (byref(struct), NULL)), ("parse_json", (NULL, byref(struct))):
+            ctypes.memset(byref(struct), 0x5a, ctypes.sizeof(struct))
+            assert getattr(xl, f"libxl_{kind}_{function}")(NULL, *arguments) == INVAL
+            assert fields(struct) == fields(type(struct)(devid=-1)), "initialised"
         assert getattr(xl, f"libxl_{kind}_gen_json")(NULL, NULL) != 0
     assert xl.libxl_channel_connection_from_string(NULL, byref(number)) == INVAL
     assert xl.libxl_channel_connection_from_string(b"pty", NULL) == INVAL
