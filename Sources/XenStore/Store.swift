@@ -30,9 +30,22 @@ public struct Store: BatchRunner {
 
     /// Runs a batch. When xenstored was restarted since the last one, the
     /// batch goes to the new xenstored, if nothing in it could take effect twice.
+    ///
+    /// A transaction ends with the connection that began it, which another
+    /// thread's batch may have broken: to a new one all of its requests would be
+    /// for nodes that are not there.
     public func run(_ batch: Batch) throws(StoreError) -> Replies {
         lock()
         defer { pthread_mutex_unlock(&mutex) }
+        if batch.transaction != .none {
+            guard current() != nil, transactionGeneration == generation else { throw .disconnected(0) }
+        }
+        let replies = try runAnywhere(batch)
+        if batch.beginsTransaction { transactionGeneration = generation }
+        return replies
+    }
+
+    private func runAnywhere(_ batch: Batch) throws(StoreError) -> Replies {
         if let connection = current() {
             do throws(StoreError) {
                 return try connection.run(batch)
@@ -82,6 +95,7 @@ public struct Store: BatchRunner {
     private func replace(with new: StoreConnection?) {
         connection?.release()
         connection = new.map { Unmanaged.passRetained($0) }
+        generation &+= 1
         connectionDescriptor = new?.descriptor ?? -1
     }
 }
@@ -92,6 +106,10 @@ nonisolated(unsafe) private var transactionMutex = pthread_mutex_t()
 nonisolated(unsafe) private var forkIsHandled = false
 nonisolated(unsafe) private var connection: Unmanaged<StoreConnection>?
 nonisolated(unsafe) private var connectionDescriptor: Int32 = -1
+/// Counts the connections, and which of them the last transaction began on:
+/// `exclusively` lets only one be under way.
+nonisolated(unsafe) private var generation: UInt64 = 0
+nonisolated(unsafe) private var transactionGeneration: UInt64 = 0
 
 /// In a child after fork(): the parent goes on with the connection. Another
 /// thread may have been amid a batch, so its object is left alone, not released.

@@ -132,6 +132,9 @@ public struct Batch: Sendable {
 
     public var count: Int { starts.count }
 
+    /// Whether its last request begins a transaction.
+    var beginsTransaction: Bool { operations.last == .transactionStart }
+
     @discardableResult public mutating func directory(_ path: Bytes) -> Int {
         add(.directory, path)
     }

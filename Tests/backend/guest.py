@@ -90,6 +90,16 @@ class Store:
             if self.lib.xs_transaction_end(self.handle, transaction, False):
                 return
 
+    def replace(self, path, value):
+        """Writes a node that is there; where there is none, or it changes meanwhile, nothing is written."""
+        data, length = str(value).encode(), c_uint()
+        transaction = self.lib.xs_transaction_start(self.handle)
+        old = self.lib.xs_read(self.handle, transaction, path.encode(), byref(length))
+        self.free(old)
+        if old:
+            self.lib.xs_write(self.handle, transaction, path.encode(), data, len(data))
+        self.lib.xs_transaction_end(self.handle, transaction, not old)
+
     def remove(self, path):
         """Whether there was something to remove."""
         return self.lib.xs_rm(self.handle, 0, path.encode())

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from conflicts import Conflicts
 from conftest import IS_LONG
 from guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Ring, wait_until
 from peer import SocketPeer, TerminalPeer
+from xenstoreds import Conflicts
 from xlchannel import Connection
 
 SEQUENCES = 10000 if IS_LONG else 500
