@@ -58,6 +58,12 @@ public struct ListeningSocket {
         device = status.st_dev
     }
 
+    /// Takes away a socket that nobody listens on; anything else at `path` is left alone.
+    public static func removeStale(_ path: Bytes) {
+        guard var address = UnixAddress(path) else { return }
+        try? removeStale(path, &address)
+    }
+
     /// Takes away a socket that nobody listens on; anything else there is an error.
     private static func removeStale(_ path: Bytes, _ address: inout UnixAddress) throws(ChannelError) {
         var status = stat()

@@ -16,12 +16,19 @@ public final class QMPConnection {
 
     /// Connects to the monitor's Unix socket, waiting while another client has it.
     ///
-    /// - Throws: `.notReady` when no QEMU listens there; `.timedOut`, `.qmpProtocol`, `.failed`.
+    /// - Throws: `.notReady` when no QEMU listens there; `.timedOut` when it
+    ///   does and does not answer, `.qmpProtocol`, `.failed`.
     public init(_ path: Bytes) throws(ChannelError) {
         let deadline = now() + Self.timeLimit
         descriptor = connectToSocket(path, until: deadline)
-        guard descriptor >= 0 else {
+        switch -descriptor {
+        case ...0: break
+        case ENOENT, ECONNREFUSED:
             throw ChannelError(.notReady, "no QEMU listens on \(path): \(errorText(-descriptor))")
+        case EAGAIN, EINTR:
+            throw ChannelError(.timedOut, "QEMU did not take another client on \(path) within 10 seconds")
+        default:
+            throw ChannelError(.failed, "cannot connect to QEMU on \(path): \(errorText(-descriptor))")
         }
         do throws(ChannelError) {
             try waitForGreeting(until: deadline)

@@ -36,12 +36,17 @@ extension Toolstack {
             return try add(requests, to: domid, backends, servers)
         }
         return try qemu.userdata.holding(.deviceChanges) { () throws(ChannelError) in
-            let chardevs = try open(byQEMU, of: requests, qemu)
+            let present = try presentConsoles(of: domid)
+            // What is taken is found before anything is opened for it.
+            _ = try place(requests, backends, beside: present.numbers)
+            try checkNames(requests, beside: present.names)
+            let chardevs = try open(byQEMU, of: requests, qemu, beside: present)
             for (position, chardev) in zip(byQEMU, chardevs) { servers[position] = .qemu(chardev) }
             do throws(ChannelError) {
                 return try add(requests, to: domid, backends, servers)
             } catch {
                 try? qemu.close(chardevs.map { $0.id })
+                for position in byQEMU { requests[position].connection.removeStaleSocket() }
                 throw error
             }
         }
@@ -49,12 +54,11 @@ extension Toolstack {
 
     /// Makes the character devices of the requests at `positions`.
     private func open(
-        _ positions: [Int], of requests: [ChannelRequest], _ qemu: QEMU
+        _ positions: [Int], of requests: [ChannelRequest], _ qemu: QEMU, beside present: PresentConsoles
     ) throws(ChannelError) -> [Chardev] {
-        let consoles = try consolesWithChardevs(of: qemu.domid)
         do throws(ChannelError) {
-            return try qemu.open(positions.map { requests[$0] }) {
-                isStaleChardev($0, named: consoles.chardevs, consoles: consoles.numbers)
+            return try qemu.open(positions.map { requests[$0] }, beside: present.chardevs) {
+                isStaleChardev($0, named: present.chardevs, consoles: present.numbers)
             }
         } catch {
             guard let position = error.position else { throw error.about(requests[positions[0]].title, at: positions[0]) }
@@ -73,37 +77,52 @@ extension Toolstack {
             ? requests[0].title : "\(requests.count) channels"
         let doing: Text = "adding \(subject)"
         var userdata: Userdata?
-        let added = try store.withTransaction(
-            after: before, orElse: { ChannelError($0, while: doing) }
-        ) { (transaction, before) throws(ChannelError) -> TransactionEnd<[AddedChannel]> in
-            let listing = try attempt(doing) { () throws(StoreError) in
-                userdata = try Userdata(of: domid, before, 1)
-                return try consoles(of: domid, before, 0, in: transaction)
+        // What a commit has made that was not refused.
+        var committed: [AddedChannel] = []
+        let added: [AddedChannel]
+        do throws(ChannelError) {
+            added = try store.withTransaction(
+                after: before,
+                orElse: { (error) in
+                    if case .refused = error { committed = [] }
+                    return ChannelError(error, while: doing)
+                }
+            ) { (transaction, before) throws(ChannelError) -> TransactionEnd<[AddedChannel]> in
+                committed = []
+                let listing = try attempt(doing) { () throws(StoreError) in
+                    userdata = try Userdata(of: domid, before, 1)
+                    return try consoles(of: domid, before, 0, in: transaction)
+                }
+                // Made from what was there before the transaction. What is read
+                // within it, along with the writing, tells whether it is still so.
+                let places = Result { () throws(ChannelError) in try place(requests, backends, beside: listing.consoles.map { $0.number }) }
+                var batch = Batch(in: transaction)
+                batch.directory(Console.records(of: domid))
+                askDomains(domid, backends, &batch)
+                let names = batch.count
+                askNames(listing, &batch)
+                let writes = batch.count
+                if case .success(let added) = places {
+                    for device in devices(requests, added, servers, of: domid) { device.write(&batch) }
+                }
+                let replies = try attempt(doing) { () throws(StoreError) in try store.run(batch) }
+                try checkDomains(subject, requests, backends, servers, replies, 1)
+                let taken = try attempt(doing) { () throws(StoreError) in
+                    try listing.isStill(replies, 0) ? self.names(listing, replies, names) : nil
+                }
+                guard let taken else { return .again }
+                try checkNames(requests, beside: taken)
+                let added = try places.get()
+                try attempt(doing) { () throws(StoreError) in
+                    for index in writes..<replies.count { try replies.checkWrite(index) }
+                }
+                committed = added
+                return .commit(added)
             }
-            // Made from what was there before the transaction. What is read
-            // within it, along with the writing, tells whether it is still so.
-            let places = Result { () throws(ChannelError) in try place(requests, backends, beside: listing.consoles.map { $0.number }) }
-            var batch = Batch(in: transaction)
-            batch.directory(Console.records(of: domid))
-            askDomains(domid, backends, &batch)
-            let names = batch.count
-            askNames(listing, &batch)
-            let writes = batch.count
-            if case .success(let added) = places {
-                for device in devices(requests, added, servers, of: domid) { device.write(&batch) }
-            }
-            let replies = try attempt(doing) { () throws(StoreError) in try store.run(batch) }
-            try checkDomains(subject, requests, backends, servers, replies, 1)
-            let taken = try attempt(doing) { () throws(StoreError) in
-                try listing.isStill(replies, 0) ? self.names(listing, replies, names) : nil
-            }
-            guard let taken else { return .again }
-            try checkNames(requests, beside: taken)
-            let added = try places.get()
-            try attempt(doing) { () throws(StoreError) in
-                for index in writes..<replies.count { try replies.checkWrite(index) }
-            }
-            return .commit(added)
+        } catch {
+            // The answer to a commit did not come: it may have taken effect.
+            for device in devices(requests, committed, servers, of: domid) { withdrawIfThere(device) }
+            throw error
         }
         let new = devices(requests, added, servers, of: domid)
         do throws(ChannelError) {
@@ -114,6 +133,14 @@ extension Toolstack {
             throw error
         }
         return added
+    }
+
+    /// Takes away a device of which it is not known whether it was added.
+    private func withdrawIfThere(_ device: Device) {
+        var chardev: Bytes?
+        if case .qemu(let one) = device.server { chardev = one.id }
+        let records = try? store.values([device.console.hiddenRecord, device.console.chardevRecord])
+        if records == [device.channel.summary, chardev] { try? withdraw(device) }
     }
 
     /// Takes away a device that was just added.
@@ -156,7 +183,7 @@ extension Toolstack {
     private func devices(
         _ requests: [ChannelRequest], _ places: [AddedChannel], _ servers: [Server], of domid: UInt32
     ) -> [Device] {
-        requests.indices.map { index in
+        places.indices.map { index in
             Device(
                 requests[index], Console(domid: domid, devid: places[index].devid), places[index].backendDomid,
                 servers[index])
@@ -227,12 +254,38 @@ extension Toolstack {
     private func names(_ listing: Listing, _ replies: Replies, _ first: Int) throws(StoreError) -> [Bytes] {
         var names: [Bytes] = []
         for index in listing.consoles.indices {
-            if let name = try replies.value(first + 2 * index) { names.append(name) }
-            let summary = try replies.value(first + 2 * index + 1)
-            if let summary, let channel = Channel(devid: 0, summary: summary) { names.append(channel.name) }
+            try names.append(contentsOf: self.names(replies.value(first + 2 * index), replies.value(first + 2 * index + 1)))
         }
         return names
     }
+
+    /// The names that a console takes: the one in its record, and the one in its summary.
+    private func names(_ name: Bytes?, _ summary: Bytes?) -> [Bytes] {
+        [name, summary.flatMap { Channel(devid: 0, summary: $0)?.name }].compactMap { $0 }
+    }
+
+    private func presentConsoles(of domid: UInt32) throws(ChannelError) -> PresentConsoles {
+        try attempt("reading the domain's channels") { () throws(StoreError) in
+            let consoles = try (store.directory(Console.records(of: domid)) ?? [])
+                .compactMap { Console(domid: domid, entry: $0) }
+            let values = try store.values(consoles.flatMap { [$0.record / "name", $0.hiddenRecord, $0.chardevRecord] })
+            var present = PresentConsoles()
+            for (index, console) in consoles.enumerated() {
+                present.numbers.append(console.number)
+                present.names.append(contentsOf: names(values[3 * index], values[3 * index + 1]))
+                if let chardev = values[3 * index + 2] { present.chardevs.append(chardev) }
+            }
+            return present
+        }
+    }
+}
+
+/// The consoles that a domain has, and what new ones must not take.
+private struct PresentConsoles {
+    var numbers: [UInt32] = []
+    var names: [Bytes] = []
+    /// The character devices of QEMU that they name.
+    var chardevs: [Bytes] = []
 }
 
 /// A domain's directory of consoles.
@@ -323,6 +376,9 @@ struct Device {
 
     /// How messages name it.
     var title: Text { "channel \(console.devid) (\(request.name))" }
+    var channel: Channel {
+        Channel(devid: console.devid, name: request.name, backendDomid: backendDomid, connection: request.connection)
+    }
 
     init(_ request: ChannelRequest, _ console: Console, _ backendDomid: UInt32, _ server: Server) {
         self.request = request
@@ -353,8 +409,6 @@ struct Device {
         if !request.connection.isHiddenFromLibXL {
             for (key, value) in identity { batch.write(console.record / key, value) }
         }
-        let channel = Channel(
-            devid: console.devid, name: request.name, backendDomid: backendDomid, connection: request.connection)
         batch.write(console.hiddenRecord, channel.summary)
         if case .qemu(let chardev) = server { batch.write(console.chardevRecord, chardev.id) }
 

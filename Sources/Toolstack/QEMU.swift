@@ -48,13 +48,15 @@ struct QEMU {
 
     /// Makes a character device for each of the requests, all or none.
     ///
-    /// - Parameter isStale: whether no console uses a device that is there.
+    /// - Parameters:
+    ///   - named: the devices that consoles name, be they there or not.
+    ///   - isStale: whether no console uses a device that is there.
     /// - Throws: with the position of the request that failed.
     func open(
-        _ requests: [ChannelRequest], isStale: (Bytes) -> Bool
+        _ requests: [ChannelRequest], beside named: [Bytes], isStale: (Bytes) -> Bool
     ) throws(ChannelError) -> [Chardev] {
         try connected { (connection) throws(ChannelError) in
-            var present: [Bytes] = []
+            var present = named
             for id in try connection.execute(.queryChardevs).chardevs {
                 // QEMU refuses to remove one that is in use after all.
                 if isStale(id), (try? connection.execute(.removeChardev(id: id))) != nil { continue }
@@ -68,6 +70,7 @@ struct QEMU {
                     chardevs.append(Chardev(id: id, tty: try connection.add(id, request.connection)))
                 } catch {
                     for chardev in chardevs { _ = try? connection.execute(.removeChardev(id: chardev.id)) }
+                    for opened in requests[..<position] { opened.connection.removeStaleSocket() }
                     throw error.about(request.title, at: position)
                 }
             }
@@ -101,6 +104,13 @@ struct QEMU {
                 _ = poll(nil, 0, 20)
             }
         }
+    }
+}
+
+extension Connection {
+    /// Takes away the socket of a QEMU that could not do it any more.
+    func removeStaleSocket() {
+        if case .socket(let path) = self { ListeningSocket.removeStale(path) }
     }
 }
 

@@ -31,7 +31,11 @@ extension Toolstack {
     ///
     /// - Throws: `.notFound`; `.timedOut`, with the device as it was.
     public func remove(_ devid: Int32, of domid: UInt32) throws(ChannelError) {
-        try takeAway(devid, of: domid) { (served) throws(ChannelError) in
+        try takeAway(devid, of: domid, isForced: false) { (served) throws(ChannelError) in
+            // What would fail in the end is not begun.
+            try saving(served)?.checkConfiguration(orLeaveUnread: true) { (channels) throws(ChannelError) in
+                try channels.remove(console: served.console.number)
+            }
             if case .qemu = served.server {
                 // A guest that was never connected has nothing to let go.
                 guard try isConnected(served), try served.qemu.answers() else { return }
@@ -43,36 +47,42 @@ extension Toolstack {
     /// Removes a channel's nodes at once, without asking the guest, and the
     /// directories that are empty without them.
     ///
-    /// - Throws: `.notFound`.
+    /// - Throws: `.notFound`; what the saved configuration or QEMU give, with
+    ///   the channel removed.
     public func destroy(_ devid: Int32, of domid: UInt32) throws(ChannelError) {
-        try takeAway(devid, of: domid) { (_) throws(ChannelError) in }
+        try takeAway(devid, of: domid, isForced: true) { (_) throws(ChannelError) in }
     }
 
     /// Removes a channel after `ask`, from its backend, from xenstore and from
-    /// the domain's saved configuration.
+    /// the domain's saved configuration; with `isForced` also when it must stay there.
     private func takeAway(
-        _ devid: Int32, of domid: UInt32, after ask: (ServedChannel) throws(ChannelError) -> Void
+        _ devid: Int32, of domid: UInt32, isForced: Bool, after ask: (ServedChannel) throws(ChannelError) -> Void
     ) throws(ChannelError) {
         let served = try served(devid, of: domid)
-        guard case .qemu = served.server else { return try takeAway(served, after: ask) }
+        guard case .qemu = served.server else { return try takeAway(served, isForced: isForced, after: ask) }
         try served.userdata.holding(.deviceChanges) { () throws(ChannelError) in
             // Whoever had the lock may have changed it.
-            try takeAway(self.served(devid, of: domid), after: ask)
+            try takeAway(self.served(devid, of: domid), isForced: isForced, after: ask)
         }
     }
 
     private func takeAway(
-        _ served: ServedChannel, after ask: (ServedChannel) throws(ChannelError) -> Void
+        _ served: ServedChannel, isForced: Bool, after ask: (ServedChannel) throws(ChannelError) -> Void
     ) throws(ChannelError) {
         try ask(served)
-        guard case .qemu(let chardev) = served.server else { return try removeSaved(served) }
-        try disconnectQEMU(served)
-        try removeSaved(served)
+        if case .qemu = served.server { try disconnectQEMU(served) }
+        let failure = try removeSaved(served, isForced: isForced)
+        if case .qemu(let chardev) = served.server { try close(chardev, of: served) }
+        if let failure { throw failure }
+    }
+
+    /// Takes the character device of a channel that is removed out of QEMU.
+    private func close(_ chardev: Chardev, of served: ServedChannel) throws(ChannelError) {
         do throws(ChannelError) {
             try served.qemu.close(served.chardevs(beside: chardev))
         } catch {
-            // A QEMU that is gone has no character devices.
-            guard error.kind != .notReady else { return }
+            // A QEMU that is gone has no character devices, but may have left a socket.
+            guard error.kind != .notReady else { return served.channel.connection.removeStaleSocket() }
             throw error.about("\(served.title) is removed, but not its character device")
         }
     }
@@ -151,14 +161,14 @@ extension Toolstack {
     func disconnectQEMU(_ served: ServedChannel) throws(ChannelError) {
         let frontend = served.console.frontend / "state"
         let backend = served.backend / "state"
-        let deadline = now() + 2_000
-        var isKnownToAnswer = false
-        while try closeFrontend(served, frontend), now() < deadline {
-            // A QEMU that does not answer is none to wait for.
-            if !isKnownToAnswer, (try? served.qemu.answers()) != true { return }
-            isKnownToAnswer = true
+        var deadline: Int64?
+        while try closeFrontend(served, frontend), deadline.map({ now() < $0 }) ?? true {
+            // One that is gone is none to wait for; one with a busy monitor may let go all the same.
+            if deadline == nil, (try? served.qemu.answers()) == false { return }
+            let end = deadline ?? now() + 2_000
+            deadline = end
             // A guest that is just connecting writes over it; then it is said again.
-            _ = try wait(for: served, on: [backend, frontend], milliseconds: max(0, deadline - now())) { (states) in
+            _ = try wait(for: served, on: [backend, frontend], milliseconds: max(0, end - now())) { (states) in
                 states[0] == nil || states[0] == "6" || states[1] != nil && states[1] != "6"
             }
         }
@@ -210,16 +220,38 @@ extension Toolstack {
         }
     }
 
+    /// Where the channel's entry in a saved configuration would be.
+    private func saving(_ served: ServedChannel) -> Userdata? {
+        served.channel.connection.isHiddenFromLibXL ? nil : served.userdata
+    }
+
     /// Removes a channel's nodes, and its entry in the domain's saved configuration.
-    private func removeSaved(_ served: ServedChannel) throws(ChannelError) {
-        guard let userdata = served.userdata, !served.channel.connection.isHiddenFromLibXL else {
-            return try removeNodes(served)
-        }
-        // One that cannot be read names no channel.
-        try userdata.editConfiguration(orLeaveUnread: true) { (channels) throws(ChannelError) in
-            try channels.remove(console: served.console.number)
-        } whenReady: { () throws(ChannelError) in
+    ///
+    /// - Parameter isForced: whether the nodes go also when the entry must stay.
+    /// - Returns: why the entry stays, when the nodes are gone.
+    private func removeSaved(_ served: ServedChannel, isForced: Bool) throws(ChannelError) -> ChannelError? {
+        guard let userdata = saving(served) else {
             try removeNodes(served)
+            return nil
+        }
+        var isBegun = false, isRemoved = false
+        do throws(ChannelError) {
+            // One that cannot be read names no channel.
+            try userdata.editConfiguration(orLeaveUnread: true) { (channels) throws(ChannelError) in
+                try channels.remove(console: served.console.number)
+            } whenReady: { () throws(ChannelError) in
+                isBegun = true
+                try removeNodes(served)
+                isRemoved = true
+            }
+            return nil
+        } catch {
+            if isForced, !isBegun {
+                try removeNodes(served)
+                isRemoved = true
+            }
+            guard isRemoved else { throw error }
+            return error.about("\(served.title) is removed, but not from the domain's saved configuration")
         }
     }
 

@@ -54,15 +54,6 @@ extension Toolstack {
         }
     }
 
-    /// The domain's consoles, and the character devices that they name.
-    func consolesWithChardevs(of domid: UInt32) throws(ChannelError) -> (numbers: [UInt32], chardevs: [Bytes]) {
-        try attempt("reading the domain's channels") { () throws(StoreError) in
-            let consoles = try (store.directory(Console.records(of: domid)) ?? [])
-                .compactMap { Console(domid: domid, entry: $0) }
-            let chardevs = try store.values(consoles.map { $0.chardevRecord })
-            return (consoles.map { $0.number }, chardevs.compactMap { $0 })
-        }
-    }
 }
 
 extension Userdata {

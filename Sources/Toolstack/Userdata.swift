@@ -86,17 +86,7 @@ struct Userdata {
         whenReady body: () throws(ChannelError) -> Result
     ) throws(ChannelError) -> Result {
         try holding(.domainUserdata) { () throws(ChannelError) in
-            let path = path("d", "libxl-json")
-            guard let document = try readFile(path) else { return try body() }
-            var channels: SavedChannels
-            do throws(ChannelError) {
-                channels = try SavedChannels(document)
-                guard try edit(&channels) else { return try body() }
-            } catch {
-                if isLeftUnread, error.kind != .noMemory { return try body() }
-                throw error.about("\(path)")
-            }
-            let replacement = try Replacement(of: path, with: channels.document, at: self.path("n", "libxl-json"))
+            guard let replacement = try prepare(orLeaveUnread: isLeftUnread, edit) else { return try body() }
             let result: Result
             do throws(ChannelError) {
                 result = try body()
@@ -107,6 +97,30 @@ struct Userdata {
             try replacement.commit()
             return result
         }
+    }
+
+    /// Whether `editConfiguration` would go well now: throws what it would throw.
+    func checkConfiguration(
+        orLeaveUnread isLeftUnread: Bool = false, _ edit: (inout SavedChannels) throws(ChannelError) -> Bool
+    ) throws(ChannelError) {
+        try holding(.domainUserdata) { () throws(ChannelError) in try prepare(orLeaveUnread: isLeftUnread, edit)?.discard() }
+    }
+
+    /// The edited configuration beside the old one; nil when nothing changes.
+    private func prepare(
+        orLeaveUnread isLeftUnread: Bool, _ edit: (inout SavedChannels) throws(ChannelError) -> Bool
+    ) throws(ChannelError) -> Replacement? {
+        let path = path("d", "libxl-json")
+        guard let document = try readFile(path) else { return nil }
+        var channels: SavedChannels
+        do throws(ChannelError) {
+            channels = try SavedChannels(document)
+            guard try edit(&channels) else { return nil }
+        } catch {
+            if isLeftUnread, error.kind != .noMemory { return nil }
+            throw error.about("\(path)")
+        }
+        return try Replacement(of: path, with: channels.document, at: self.path("n", "libxl-json"))
     }
 }
 

@@ -126,22 +126,17 @@ class Consoles(threading.Thread):
         if None in states or type != "ioemu":
             return
         back, front = map(int, states)
-        if back == 1:
-            self.move(store, backend, states, 2)
-        elif front in (5, 6) and back in (2, 4, 5):
-            self.move(store, backend, states, 6)
-        elif self.connects and back == 2 and front == 1:
-            self.move(store, frontend, states, 4)
-        elif back == 2 and front == 4:
-            self.move(store, backend, states, 4)
-        elif self.connects and back == 5 and front == 4:
-            self.move(store, frontend, states, 6)
-
-    @staticmethod
-    def move(store, path, _, state):
         # Into a directory that is still there only.
-        if store.read(path) is not None:
-            store.write(path, state)
+        if back == 1:
+            store.replace(backend, 2)
+        elif front in (5, 6) and back in (2, 4, 5):
+            store.replace(backend, 6)
+        elif self.connects and back == 2 and front == 1:
+            store.replace(frontend, 4)
+        elif back == 2 and front == 4:
+            store.replace(backend, 4)
+        elif self.connects and back == 5 and front == 4:
+            store.replace(frontend, 6)
 
     def __enter__(self):
         self.start()

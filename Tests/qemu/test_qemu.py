@@ -5,12 +5,17 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
+import textwrap
 import threading
+import time
 
 import pytest
 import xlchannel
 from conftest import BACKENDS, FRONTENDS, GUEST, IMAGE, QEMU, RECORDS, Consoles, device_model
 from guest import wait_until
+from xenstoreds import BreaksAfterStart, BreaksAtCommit, Noisy
 from xlchannel import Channel, Connection
 
 
@@ -169,6 +174,144 @@ def test_a_name_that_is_taken_leaves_no_chardev(qemu):
         add(Connection.NONE)
     assert qemu.chardevs() == ["serial0", "xlchannel-0"]
     xlchannel.remove(GUEST, added)
+
+
+def test_nothing_is_opened_for_what_is_taken(qemu, tmp_path):
+    """The same channel again, and others in its place."""
+    place, stale = tmp_path / "socket", tmp_path / "stale"
+    added = add(Connection.SOCKET, place)
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(stale))
+    for arguments in [(Connection.SOCKET, place), (Connection.PATH, tmp_path / "log"), (Connection.SOCKET, stale)]:
+        for rest in {}, {"name": "org.test.other", "devid": added.devid}:
+            with pytest.raises(xlchannel.DeviceExistsError):
+                add(*arguments, **rest)
+    assert {path.name for path in tmp_path.iterdir()} == {"socket", "stale"}
+    xlchannel.remove(GUEST, added)
+
+
+def test_the_monitor_is_taken(qemu, store):
+    """A QEMU whose monitor others have is there all the same: nothing is removed behind its back."""
+    added = add(Connection.PTY)
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    others = []
+    while True:
+        others.append(socket.socket(socket.AF_UNIX))
+        others[-1].setblocking(False)
+        try:
+            others[-1].connect(str(qemu.monitor))
+        except BlockingIOError:
+            break
+    with pytest.raises(xlchannel.TimedOutError, match="did not take another client"):
+        xlchannel.remove(GUEST, added)
+    assert (store.read(f"{BACKENDS}/1/state"), store.read(f"{BACKENDS}/1/online")) == ("4", "1")
+    for other in others:
+        other.close()
+    xlchannel.remove(GUEST, added)
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_a_dead_qemu_leaves_no_socket(qemu, tmp_path):
+    place = tmp_path / "socket"
+    added = add(Connection.SOCKET, place)
+    qemu.process.kill()
+    qemu.process.wait()
+    xlchannel.remove(GUEST, added)
+    assert not place.exists()
+
+
+def test_qemu_dies_while_something_is_added(store, tmp_path):
+    place = tmp_path / "socket"
+    qemu = QEMU()
+
+    def kill():
+        wait_until(lambda: store.read(f"{BACKENDS}/1/state"))
+        qemu.process.kill()
+    with device_model(store):
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(xlchannel.TimedOutError):
+            add(Connection.SOCKET, place)
+        killer.join()
+    qemu.end()
+    assert not place.exists()
+
+
+def run_with(xenstored, program):
+    """What a program prints whose xenstored this is."""
+    program = ("import xlchannel; from xlchannel import *\nxlchannel.set_logger(lambda level, message: None)\n"
+               + textwrap.dedent(program))
+    return subprocess.run([sys.executable, "-c", program], env=dict(os.environ, XENSTORED_PATH=xenstored.path), timeout=60,
+                          check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def test_nobody_tells_that_the_channel_is_there(qemu, store, tmp_path):
+    """The connection breaks at the transaction's end: what was added all the same is taken away."""
+    with BreaksAtCommit(tmp_path / "xenstored") as xenstored:
+        program = """
+            try:
+                add(1, Channel("org.test.lost", Connection.PTY))
+            except ChannelError as error:
+                print(error)
+            """
+        assert "xenstored closed the connection" in run_with(xenstored, program)
+        assert xenstored.count >= 1
+    wait_until(lambda: store.children(RECORDS) == ["0"])
+    assert qemu.chardevs() == ["serial0"]
+
+
+def test_ids_of_lost_devices_are_not_given_again(qemu, store):
+    """A console names a device that QEMU does not have: its removal must not be that of another's."""
+    first = add(Connection.PTY)
+    qemu.execute("chardev-remove", id="xlchannel-0")
+    second = add(Connection.PTY, name="second")
+    assert store.read(f"{RECORDS}/2/xlchannel/chardev") == "xlchannel-1"
+    xlchannel.destroy(GUEST, first)
+    assert qemu.chardevs() == ["serial0", "xlchannel-1"]
+    xlchannel.remove(GUEST, second)
+
+
+def test_a_transaction_ends_with_its_connection(tmp_path):
+    """Other threads open a new connection, which knows nothing of it: no node would be there."""
+    with BreaksAfterStart(tmp_path / "xenstored") as xenstored:
+        program = """
+            import threading
+            ends = threading.Event()
+            def listing():
+                while not ends.is_set():
+                    xlchannel.channels(1)
+            threads = [threading.Thread(target=listing) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for _ in range(100):
+                try:
+                    add(1, Channel("org.test.none", Connection.NONE))
+                except ChannelError as error:
+                    print(error)
+            ends.set()
+            """
+        answers = run_with(xenstored, program).splitlines()
+        assert xenstored.count == len(answers) == 100
+    # Not that there is no such domain.
+    assert [line for line in answers if not line.endswith("[FAIL]")] == []
+
+
+def test_changes_without_end_do_not_make_it_longer(store, tmp_path):
+    """There is always something new, but never what add waits for."""
+    store.write("/local/domain/0/data/xenchanneld", "1")
+    began = time.monotonic()
+    try:
+        with Noisy(tmp_path / "xenstored") as xenstored:
+            program = """
+                try:
+                    add(1, Channel("org.test.none", Connection.NONE))
+                except TimedOutError as error:
+                    print("timed out")
+                """
+            assert run_with(xenstored, program) == "timed out\n"
+    finally:
+        store.remove("/local/domain/0/data")
+    assert 9 < time.monotonic() - began < 14
 
 
 def test_qemu_dies_while_it_serves(qemu, store):

@@ -8,7 +8,8 @@ import time
 
 import pytest
 import xlchannel
-from conftest import GUEST, LIB, QEMU, Consoles, userdata
+from conftest import BACKENDS, GUEST, LIB, QEMU, Consoles, userdata
+from guest import wait_until
 from xlchannel import Channel, Connection
 
 DEVICES, QMP, JSON = "libxl-device-changes-lock", "qmp-socket-lock", "domain-userdata-lock"
@@ -34,6 +35,22 @@ def test_pty_and_socket_are_saved_and_the_rest_is_not(qemu, saved, tmp_path):
     for channel in added:
         xlchannel.remove(GUEST, channel)
     assert saved.read_bytes() == before
+
+
+def test_a_configuration_that_cannot_be_written(qemu, saved, store):
+    """remove begins nothing that it could not finish; destroy removes what it can, and tells."""
+    added = xlchannel.add(GUEST, Channel("a", Connection.PTY))
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    before, obstacle = saved.read_bytes(), userdata("n", "libxl-json")
+    obstacle.mkdir()
+    with pytest.raises(xlchannel.ChannelError, match="cannot write .*userdata-n"):
+        xlchannel.remove(GUEST, added)
+    assert (store.read(f"{BACKENDS}/1/state"), store.read(f"{BACKENDS}/1/online")) == ("4", "1")
+    with pytest.raises(xlchannel.ChannelError, match="is removed, but not from the domain's saved configuration: cannot"):
+        xlchannel.destroy(GUEST, added)
+    assert xlchannel.channels(GUEST) == [] and qemu.chardevs() == ["serial0"]
+    assert saved.read_bytes() == before
+    obstacle.rmdir()
 
 
 def test_the_lost_channel_gives_way(qemu, saved):
