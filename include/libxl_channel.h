@@ -157,7 +157,9 @@ int libxl_device_channel_add(libxl_ctx *ctx, uint32_t domid,
  * libxl_device_channel_remove asks guest and backend to let go first, and waits
  * up to 10 seconds for them; then it takes the request back (ERROR_TIMEDOUT).
  * libxl_device_channel_destroy does not ask.  Both take the channel out of
- * libxl-json, and its character device out of QEMU where QEMU served it.
+ * libxl-json, and its character device out of QEMU where QEMU served it.  When
+ * that fails for destroy, the channel is removed all the same, and the log says
+ * what is left.
  */
 #define LIBXL_HAVE_DEVICE_CHANNEL_REMOVE 1
 int libxl_device_channel_remove(libxl_ctx *ctx, uint32_t domid,
