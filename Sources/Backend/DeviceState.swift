@@ -83,8 +83,8 @@ public enum DeviceAction: Sendable, Equatable {
     case closeSink
     /// Answered by `ringMapped` or `ringFailed`.
     case mapRing(RingLocation)
-    /// Takes what the guest has written, and lets go of the page.
-    case unmapRing
+    /// Lets go of the page; before that, `takingRest`, takes what the guest has written.
+    case unmapRing(takingRest: Bool)
     case publish(XenbusState)
     /// `retry` is wanted in a second.
     case retryLater
@@ -165,10 +165,10 @@ public struct DeviceState: Sendable, Equatable {
         case .ringBroken:
             guard phase == .connected else { return [] }
             phase = .closing
-            return [.unmapRing] + publish(.closing)
+            return [.unmapRing(takingRest: false)] + publish(.closing)
         case .vanished:
             var actions: [DeviceAction] = []
-            if phase == .connected { actions.append(.unmapRing) }
+            if phase == .connected { actions.append(.unmapRing(takingRest: true)) }
             if hasSink { actions.append(.closeSink) }
             phase = .closed
             return actions + [.forget]
@@ -194,18 +194,20 @@ public struct DeviceState: Sendable, Equatable {
         case .connected:
             if seen.guest.hasLetGo {
                 ring = nil
-                return [.unmapRing] + letGo()
+                return [.unmapRing(takingRest: true)] + letGo()
             }
             if seen.guest == .closing {
                 phase = .closing
-                return [.unmapRing] + publish(.closing)
+                return [.unmapRing(takingRest: true)] + publish(.closing)
             }
+            let old = ring
             if seen.guest == .initialised && seen.ring != ring || offer == .complete,
                 seen.guest.offersRing, let actions = mapIfNew()
             {
                 // The driver began anew without closing, or closed between two looks.
+                // What is in the same page is taken when it is mapped again.
                 phase = .waiting
-                return [.unmapRing] + actions
+                return [.unmapRing(takingRest: old?.reference != ring?.reference)] + actions
             }
             // Offline, 5 tells the guest to let go; the toolstack has written it,
             // but the daemon's own 4 may have come after.

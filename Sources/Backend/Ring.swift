@@ -32,6 +32,7 @@ public struct Ring {
     /// How much of `out` was consumed; what the page says of it is only for the guest.
     public private(set) var outConsumed: UInt32
     private var inProduced: UInt32
+    private var isLeft = false
     /// How much of `in` the guest is known to have read.
     private var inConsumed: UInt32
 
@@ -53,7 +54,13 @@ public struct Ring {
     /// Gives the guest back the space of `count` bytes that it wrote.
     public mutating func consume(_ count: Int) {
         outConsumed &+= UInt32(count)
-        Ring.store(page, .outConsumer, outConsumed)
+        if !isLeft { Ring.store(page, .outConsumer, outConsumed) }
+    }
+
+    /// From now on the page is only read: a guest that has let go of it may use
+    /// it for something else, though it is still mapped here.
+    public mutating func leave() {
+        isLeft = true
     }
 
     /// Whether the guest may wait for the space that was consumed from the

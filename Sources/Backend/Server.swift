@@ -444,7 +444,12 @@ public final class Server {
                 poll(slot, device)
                 log(.info, "\(device.title): closed")
             case .mapRing(let location): mapRing(slot, device, location, &writes)
-            case .unmapRing: unmapRing(slot, device)
+            case .unmapRing(let takingRest):
+                if takingRest {
+                    device.ring?.leave()
+                    _ = try? pumpFromGuest(device)
+                }
+                unmapRing(slot, device)
             case .publish(let state): writes.write(device, "state", Bytes(decimal: state.rawValue))
             case .retryLater: retry(device)
             case .forget:
@@ -521,8 +526,6 @@ public final class Server {
     }
 
     private func unmapRing(_ slot: Int, _ device: Device) {
-        // What the guest wrote before it closed is still delivered.
-        if device.ring != nil { _ = try? pumpFromGuest(device) }
         if let port = device.port {
             slots[Int(port)] = -1
             xenevtchn_unbind(channels, port)
@@ -860,7 +863,10 @@ public final class Server {
         for slot in devices.indices {
             guard let device = devices[slot] else { continue }
             let wasOpen = device.state.phase != .new && device.state.phase != .closed
-            if device.ring != nil { unmapRing(slot, device) }
+            if device.ring != nil {
+                _ = try? pumpFromGuest(device)
+                unmapRing(slot, device)
+            }
             if wasOpen { device.sink.close() }
             devices[slot] = nil
         }

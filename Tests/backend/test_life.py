@@ -9,7 +9,7 @@ import time
 import pytest
 
 import xlchannel
-from guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, Kernel, Ring, wait_until
+from guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, OUT, OUT_CONS, OUT_PROD, Kernel, Ring, wait_until
 from peer import PEERS
 from xlchannel import Connection
 
@@ -77,6 +77,24 @@ def test_life(daemon, channels, place, connection):
         assert not os.path.exists(channel.path)
     if connection == Connection.PATH:
         assert os.stat(channel.path).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("ends", ["closes", "vanishes"])
+def test_the_rest_is_delivered_and_the_page_left_alone(daemon, channels, place, store, ends):
+    """Linux frees a ring's page before it says that it is closed, and when its directory has vanished: what is written
+    into the page then may be written into anything."""
+    channel = channels.add(Connection.PATH, place / "file")
+    frontend = channel.guest().connect()
+    # Without notifying, so that the daemon finds them when it looks for the last time.
+    frontend.ring.page[OUT:OUT + 10] = b"last words"
+    frontend.ring.set_index(OUT_PROD, 10)
+    if ends == "closes":
+        frontend.set_state(CLOSED)
+    else:
+        channels.destroy(channel)
+    wait_until(lambda: (place / "file").read_bytes() == b"last words")
+    wait_until(lambda: frontend.kernel.peer(frontend.ring.port) == 0, "letting go of the port")
+    assert frontend.ring.index(OUT_CONS) == 0
 
 
 def remove(channels, channel, frontend):

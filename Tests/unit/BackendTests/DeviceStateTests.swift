@@ -219,14 +219,14 @@ private let reachable: [Machine] = {
         #expect(see(.initialised, ring: ringA) == [.mapRing(ringA)])
         #expect(machine.step(.ringMapped) == [.publish(.connected)])
         #expect(see(.connected, ring: ringA) == [])
-        #expect(see(.closing, ring: ringA) == [.unmapRing, .publish(.closing)])
+        #expect(see(.closing, ring: ringA) == [.unmapRing(takingRest: true), .publish(.closing)])
         #expect(see(.closed, ring: ringA) == [.publish(.initWait)])
         #expect(see(.initialised, ring: ringA) == [.mapRing(ringA)])
         #expect(machine.step(.ringMapped) == [.publish(.connected)])
         // The driver began anew without closing.
-        #expect(see(.initialised, ring: ringB) == [.unmapRing, .mapRing(ringB)])
+        #expect(see(.initialised, ring: ringB) == [.unmapRing(takingRest: true), .mapRing(ringB)])
         #expect(machine.step(.ringMapped) == [])
-        #expect(machine.step(.ringBroken) == [.unmapRing, .publish(.closing)])
+        #expect(machine.step(.ringBroken) == [.unmapRing(takingRest: false), .publish(.closing)])
         #expect(see(.connected, ring: ringB) == [])
         #expect(see(.closed, ring: ringB) == [.publish(.initWait)])
         #expect(see(.connected, ring: ringB) == [.mapRing(ringB)])
@@ -258,7 +258,7 @@ private let reachable: [Machine] = {
         _ = machine.step(.locationWritten)
         #expect(machine.step(.observed(offer(.connected, own: .connected))) == [])
         _ = machine.step(.stateWritten)
-        #expect(machine.step(.observed(offer(guest, own: .connected))) == [.unmapRing, .mapRing(ringA)])
+        #expect(machine.step(.observed(offer(guest, own: .connected))) == [.unmapRing(takingRest: false), .mapRing(ringA)])
         #expect(machine.step(.ringMapped) == [])
         #expect(machine.step(.observed(offer(.connected, own: .connected))) == [])
     }
@@ -283,7 +283,7 @@ private let reachable: [Machine] = {
         #expect(machine.step(.ringMapped) == [.publish(.connected)])
         // Also in place of another, whose 4 does not stand any longer.
         let other = Observation(guest: .initialised, own: .connected, online: true, ring: ringB)
-        #expect(machine.step(.observed(other)) == [.unmapRing, .mapRing(ringB)])
+        #expect(machine.step(.observed(other)) == [.unmapRing(takingRest: true), .mapRing(ringB)])
         #expect(machine.step(.ringFailed) == [.retryLater, .publish(.initWait)])
         #expect(machine.step(.retry) == [.mapRing(ringB)])
         #expect(machine.step(.ringMapped) == [.publish(.connected)])
@@ -291,7 +291,7 @@ private let reachable: [Machine] = {
 
     @Test func brokenRingIsNotTriedAgain() {
         var machine = connected()
-        #expect(machine.step(.ringBroken) == [.unmapRing, .publish(.closing)])
+        #expect(machine.step(.ringBroken) == [.unmapRing(takingRest: false), .publish(.closing)])
         #expect(machine.step(.retry) == [])
         #expect(machine.step(.observed(offer(.initialised, own: .closing))) == [])
         // But one that only has its numbers is.
@@ -309,7 +309,7 @@ private let reachable: [Machine] = {
         #expect(machine.step(.observed(Observation(guest: .connected, own: .closing, online: false, ring: ringA))) == [])
         #expect(
             machine.step(.observed(Observation(guest: .closing, own: .closing, online: false, ring: ringA)))
-                == [.unmapRing])
+                == [.unmapRing(takingRest: true)])
         #expect(
             machine.step(.observed(Observation(guest: .closed, own: .closing, online: false, ring: ringA)))
                 == [.closeSink, .publish(.closed)])

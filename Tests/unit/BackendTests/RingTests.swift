@@ -50,6 +50,18 @@ extension Ring.Segments {
 }
 
 @Suite struct RingTests {
+    @Test func aPageThatWasLeftIsOnlyRead() throws {
+        let page = Page()
+        var ring = Ring(page: page.pointer)
+        page.guestWrites([1, 2, 3])
+        ring.consume(1)
+        ring.leave()
+        #expect(try ring.readable().bytes == [2, 3])
+        ring.consume(2)
+        #expect(try ring.readable().count == 0)
+        #expect(page[.outConsumer] == 1)
+    }
+
     @Test func fieldsLieWhereTheHeaderSays() {
         typealias Interface = xencons_interface
         #expect(MemoryLayout<Interface>.offset(of: \.in) == Ring.Field.in.rawValue)
