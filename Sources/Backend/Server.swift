@@ -823,6 +823,12 @@ public final class Server {
         do throws(StoreError) {
             if try connect() {
                 log(.info, "xenstored is back")
+                // What was to be published when it went is.
+                for device in devices {
+                    guard let device, device.sink.tty != nil else { continue }
+                    device.mustPublish = true
+                    retry(device)
+                }
                 return lookAtAll()
             }
         } catch {}

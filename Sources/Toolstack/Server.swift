@@ -53,7 +53,6 @@ extension Toolstack {
             return QEMU(domid: domid, userdata: userdata)
         }
     }
-
 }
 
 extension Userdata {

@@ -7,7 +7,7 @@ import pytest
 from conftest import IS_LONG
 from guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Ring, wait_until
 from peer import SocketPeer, TerminalPeer
-from xenstoreds import Conflicts
+from xenstoreds import BreaksBeforeCommit, Conflicts
 from xlchannel import Connection
 
 SEQUENCES = 10000 if IS_LONG else 500
@@ -299,6 +299,20 @@ def test_a_guest_that_keeps_its_terminal_from_being_published(store, daemon, cha
         guest.write(b"it works")
         assert peer.receive(8) == b"it works"
         peer.close()
+        daemon.environment = {}
+        daemon.restart()
+
+
+def test_a_terminal_that_was_not_published(store, daemon, channels, place):
+    """The connection breaks amid that: it is published when xenstored is back."""
+    channel = channels.add(Connection.PTY)
+    daemon.kill()
+    store.write(f"{channel.frontend}/tty", "")
+    with BreaksBeforeCommit(place / "xenstored") as xenstored:
+        daemon.environment = {"XENSTORED_PATH": xenstored.path}
+        daemon.start()
+        wait_until(lambda: channel.tty)
+        assert xenstored.count > 1 and "xenstored is back" in daemon.log()
         daemon.environment = {}
         daemon.restart()
 

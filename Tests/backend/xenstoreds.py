@@ -147,6 +147,18 @@ class BreaksAtCommit(Xenstored):
             yield message
 
 
+class BreaksBeforeCommit(Xenstored):
+    """The first transaction does not take effect: the connection breaks."""
+
+    class connection(Connection):
+        def pass_on(self, *message):
+            if message[0] == TRANSACTION_END:
+                self.xenstored.count += 1
+                if self.xenstored.count == 1:
+                    raise EOFError
+            yield message
+
+
 class Noisy(Xenstored):
     """With each value that is read comes an event: something has changed."""
 
