@@ -161,17 +161,16 @@ extension Toolstack {
     func disconnectQEMU(_ served: ServedChannel) throws(ChannelError) {
         let frontend = served.console.frontend / "state"
         let backend = served.backend / "state"
-        var deadline: Int64?
-        while try closeFrontend(served, frontend), deadline.map({ now() < $0 }) ?? true {
-            // One that is gone is none to wait for; one with a busy monitor may let go all the same.
-            if deadline == nil, (try? served.qemu.answers()) == false { return }
-            let end = deadline ?? now() + 2_000
-            deadline = end
+        guard try closeFrontend(served, frontend) else { return }
+        // One that is gone is none to wait for; one with a busy monitor may let go all the same.
+        if (try? served.qemu.answers()) == false { return }
+        let deadline = now() + 2_000
+        repeat {
             // A guest that is just connecting writes over it; then it is said again.
-            _ = try wait(for: served, on: [backend, frontend], milliseconds: max(0, end - now())) { (states) in
+            _ = try wait(for: served, on: [backend, frontend], milliseconds: max(0, deadline - now())) { (states) in
                 states[0] == nil || states[0] == "6" || states[1] != nil && states[1] != "6"
             }
-        }
+        } while try closeFrontend(served, frontend) && now() < deadline
     }
 
     /// Writes that the frontend is closed; false when the backend is, or is gone.
