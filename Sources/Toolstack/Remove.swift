@@ -16,6 +16,11 @@ struct ServedChannel {
     var title: Text { "channel \(channel.devid) (\(channel.name))" }
     var qemu: QEMU { QEMU(domid: console.domid, userdata: userdata) }
 
+    /// Takes its entry out of a saved configuration; whether there was one.
+    func removeEntry(_ channels: inout SavedChannels) throws(ChannelError) -> Bool {
+        try channels.remove(console: console.number)
+    }
+
     /// The character devices that QEMU has for it.
     func chardevs(beside chardev: Chardev) -> [Bytes] {
         // For a PTY that libxl makes there are two: libxl's own, which nobody
@@ -33,9 +38,7 @@ extension Toolstack {
     public func remove(_ devid: Int32, of domid: UInt32) throws(ChannelError) {
         try takeAway(devid, of: domid, isForced: false) { (served) throws(ChannelError) in
             // What would fail in the end is not begun.
-            try saving(served)?.checkConfiguration(orLeaveUnread: true) { (channels) throws(ChannelError) in
-                try channels.remove(console: served.console.number)
-            }
+            try saving(served)?.checkConfiguration(orLeaveUnread: true, served.removeEntry)
             if case .qemu = served.server {
                 // A guest that was never connected has nothing to let go.
                 guard try isConnected(served), try served.qemu.answers() else { return }
@@ -236,9 +239,7 @@ extension Toolstack {
         var isBegun = false, isRemoved = false
         do throws(ChannelError) {
             // One that cannot be read names no channel.
-            try userdata.editConfiguration(orLeaveUnread: true) { (channels) throws(ChannelError) in
-                try channels.remove(console: served.console.number)
-            } whenReady: { () throws(ChannelError) in
+            try userdata.editConfiguration(orLeaveUnread: true, served.removeEntry) { () throws(ChannelError) in
                 isBegun = true
                 try removeNodes(served)
                 isRemoved = true

@@ -101,7 +101,7 @@ struct Userdata {
 
     /// Whether `editConfiguration` would go well now: throws what it would throw.
     func checkConfiguration(
-        orLeaveUnread isLeftUnread: Bool = false, _ edit: (inout SavedChannels) throws(ChannelError) -> Bool
+        orLeaveUnread isLeftUnread: Bool, _ edit: (inout SavedChannels) throws(ChannelError) -> Bool
     ) throws(ChannelError) {
         try holding(.domainUserdata) { () throws(ChannelError) in try prepare(orLeaveUnread: isLeftUnread, edit)?.discard() }
     }
