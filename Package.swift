@@ -14,10 +14,12 @@ func shipped(_ optimisation: String...) -> [SwiftSetting] {
         ] + optimisation)]
         : []
 }
-// JSON and rings are worth speed; the rest waits for xenstored, and need not have
-// a copy of each function for each closure that it is called with.
-let fast = shipped("-O")
-let small = shipped("-Osize", "-Xllvm", "-sil-disable-pass=closure-specialize")
+// A file imports what it uses, so that its imports tell what it depends on.
+let common: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
+// Optimise JSON and rings for speed. The rest waits for xenstored, and needs no
+// copy of each function for each closure that it is called with.
+let fast = common + shipped("-O")
+let small = common + shipped("-Osize", "-Xllvm", "-sil-disable-pass=closure-specialize")
 
 let package = Package(
     name: "xlchannel",
@@ -32,32 +34,36 @@ let package = Package(
         .systemLibrary(name: "CXen", providers: [.apt(["libxen-dev"])]),
         .systemLibrary(name: "CXenIO", providers: [.apt(["libxen-dev"])]),
         .systemLibrary(name: "CXenV2", providers: [.apt(["libxen-dev"])]),
-        .target(name: "Channel", dependencies: ["CLibc"], swiftSettings: small),
+        .target(name: "System", dependencies: ["CLibc"], swiftSettings: small),
+        .target(name: "Channel", dependencies: ["System", "CLibc"], swiftSettings: small),
         .target(name: "ChannelJSON", dependencies: ["Channel", "CLibc", "CYajl"], swiftSettings: fast),
-        .target(name: "FileSystem", dependencies: ["Channel", "CLibc"], swiftSettings: small),
-        .target(name: "QMP", dependencies: ["Channel", "ChannelJSON", "FileSystem", "CLibc", "CYajl"], swiftSettings: small),
-        .target(name: "XenStore", dependencies: ["Channel", "FileSystem", "CLibc"], swiftSettings: small),
+        .target(name: "FileSystem", dependencies: ["System", "Channel", "CLibc"], swiftSettings: small),
+        .target(name: "QMP", dependencies: ["System", "Channel", "ChannelJSON", "FileSystem", "CLibc", "CYajl"], swiftSettings: small),
+        .target(name: "XenStore", dependencies: ["System", "Channel", "FileSystem", "CLibc"], swiftSettings: small),
+        .target(name: "XenConsole", dependencies: ["Channel"], swiftSettings: small),
         .target(
-            name: "Backend", dependencies: ["Channel", "ChannelJSON", "FileSystem", "XenStore", "CLibc", "CXenIO"],
+            name: "Backend",
+            dependencies: ["System", "Channel", "ChannelJSON", "FileSystem", "XenStore", "XenConsole", "CLibc", "CXenIO"],
             swiftSettings: fast,
             linkerSettings: [.linkedLibrary("xengnttab"), .linkedLibrary("xenevtchn")]),
         .executableTarget(
-            name: "xenchanneld", dependencies: ["Backend", "Channel", "FileSystem", "XenStore", "CLibc", "CXenIO"],
+            name: "xenchanneld", dependencies: ["Backend", "System", "Channel", "FileSystem", "XenStore", "CLibc", "CXenIO"],
             swiftSettings: small),
         .target(
-            name: "Toolstack", dependencies: ["Channel", "ChannelJSON", "FileSystem", "QMP", "XenStore", "CLibc"],
+            name: "Toolstack",
+            dependencies: ["System", "Channel", "ChannelJSON", "FileSystem", "QMP", "XenStore", "XenConsole", "CLibc"],
             swiftSettings: small),
         .target(
             name: "LibXLChannel",
-            dependencies: ["Channel", "ChannelJSON", "Toolstack", "XenStore", "CLibc", "CYajl", "CXen", "CXenV2"],
+            dependencies: ["System", "Channel", "ChannelJSON", "Toolstack", "XenStore", "CLibc", "CYajl", "CXen", "CXenV2"],
             exclude: ["libxlchannel.map.in"],
             swiftSettings: small),
         .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON", "CLibc"], path: "Tests/unit/ChannelTests"),
-        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "CLibc", "Channel"], path: "Tests/unit/FileSystemTests"),
+        .testTarget(name: "FileSystemTests", dependencies: ["System", "FileSystem", "CLibc", "Channel"], path: "Tests/unit/FileSystemTests"),
         .testTarget(name: "QMPTests", dependencies: ["QMP", "Channel"], path: "Tests/unit/QMPTests"),
-        .testTarget(name: "XenStoreTests", dependencies: ["XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
-        .testTarget(name: "BackendTests", dependencies: ["Backend", "CXenIO", "CLibc", "Channel"], path: "Tests/unit/BackendTests"),
-        .testTarget(name: "ToolstackTests", dependencies: ["Toolstack", "XenStore", "Channel"], path: "Tests/unit/ToolstackTests"),
+        .testTarget(name: "XenStoreTests", dependencies: ["System", "XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
+        .testTarget(name: "BackendTests", dependencies: ["System", "Backend", "XenConsole", "CXenIO", "CLibc", "Channel"], path: "Tests/unit/BackendTests"),
+        .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -15,6 +15,17 @@ public struct Channel: Sendable, Equatable {
     }
 }
 
+/// How messages name a channel: by its name, and by its devid once it has one.
+public func channelTitle(name: Bytes, devid: Int32?) -> Text {
+    guard let devid else { return "channel \(name)" }
+    return name.isEmpty ? "the channel with devid \(devid)" : "channel \(name) (devid \(devid))"
+}
+
+extension Channel {
+    /// How messages name it.
+    public var title: Text { channelTitle(name: name, devid: devid) }
+}
+
 /// A channel to be added. A value of this type is valid: `init` checks.
 public struct ChannelRequest: Sendable, Equatable {
     /// The domain that is to serve a channel.
@@ -76,6 +87,9 @@ public struct ChannelRequest: Sendable, Equatable {
             throw ChannelError(.invalid, "this connection has no path, \(path) is given")
         }
     }
+
+    /// How messages name it, before it has a devid of its own.
+    public var title: Text { channelTitle(name: name, devid: devid) }
 
     private static func checked(_ path: Bytes?, limit: Int) throws(ChannelError) -> Bytes {
         guard let path, !path.isEmpty else { throw ChannelError(.invalid, "the channel has no path") }

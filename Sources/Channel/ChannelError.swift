@@ -1,3 +1,5 @@
+import System
+
 /// Why an operation failed. Each kind is one of libxl's error codes.
 public struct ChannelError: Error {
     public enum Kind: Sendable, Equatable {
@@ -30,5 +32,16 @@ public struct ChannelError: Error {
     /// The same error, with what it is about before the message.
     public func about(_ what: Text, at position: Int? = nil) -> ChannelError {
         ChannelError(kind, "\(what): \(message)", at: position ?? self.position)
+    }
+}
+
+/// Runs system calls; an error of theirs becomes `.failed` with `what` before it.
+public func failing<Result>(
+    as what: @autoclosure () -> Text, _ body: () throws(Errno) -> Result
+) throws(ChannelError) -> Result {
+    do throws(Errno) {
+        return try body()
+    } catch {
+        throw ChannelError(.failed, "\(what()): \(error)")
     }
 }

@@ -1,3 +1,6 @@
+import CLibc
+import System
+
 /// A text made for people: messages and what they consist of.
 ///
 /// It is written like a String, by interpolation, and holds bytes. What it
@@ -31,6 +34,18 @@ public struct Text: Sendable, Equatable {
 
     fileprivate mutating func append(literal: StaticString) {
         bytes.append(literal)
+    }
+
+    /// What an errno means, in the C library's words.
+    fileprivate mutating func append(words error: Errno) {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
+            if strerror_r(error.number, buffer.baseAddress!, buffer.count) == 0 {
+                append(Bytes(cString: buffer.baseAddress!), escaping: { $0 < 0x20 || $0 == 0x7f })
+            } else {
+                append(literal: "errno ")
+                bytes.append(decimal: error.number)
+            }
+        }
     }
 
     fileprivate mutating func append(text other: Text) {
@@ -85,6 +100,9 @@ extension Text: ExpressibleByStringInterpolation {
         public mutating func appendInterpolation(_ number: Int64) {
             text.bytes.append(decimal: number)
         }
+
+        @inline(never)
+        public mutating func appendInterpolation(_ error: Errno) { text.append(words: error) }
 
         public mutating func appendInterpolation(_ number: some FixedWidthInteger) {
             appendInterpolation(Int64(truncatingIfNeeded: number))

@@ -1,5 +1,6 @@
 import CLibc
 import Channel
+import System
 
 /// A lock that other programs take too: an exclusive flock on a file that is
 /// there only while somebody holds it, or waits for it (libxl__lock_file).
@@ -7,49 +8,53 @@ public struct LockFile {
     private let path: Bytes
     private let descriptor: Int32
 
-    /// Takes the lock, waiting for whoever holds it until `deadline` (see `now`).
+    /// Takes the lock, waiting for whoever holds it until `deadline`.
     ///
     /// - Returns: nil when the file's directory is not there.
     /// - Throws: `.timedOut`, `.failed`.
-    public static func take(_ path: Bytes, until deadline: Int64) throws(ChannelError) -> LockFile? {
-        var pause: Int32 = 1
+    public static func take(_ path: Bytes, until deadline: Instant) throws(ChannelError) -> LockFile? {
+        var pause = Interval.milliseconds(1)
         while true {
-            let descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666) }
-            guard descriptor >= 0 else {
-                if errno == ENOENT { return nil }
-                throw ChannelError(.failed, "cannot open the lock \(path): \(errorText(errno))")
+            let descriptor: Int32
+            do throws(Errno) {
+                descriptor = try openFile(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o666)
+            } catch {
+                if error.number == ENOENT { return nil }
+                throw ChannelError(.failed, "cannot open the lock \(path): \(error)")
             }
-            var isHeld = flock(descriptor, LOCK_EX | LOCK_NB) == 0
-            let failure = isHeld ? 0 : errno
-            // Who held it before took the file away; then this lock is on a file that nobody finds.
-            if isHeld { isHeld = isSameFile(descriptor, path) }
-            if isHeld { return LockFile(path: path, descriptor: descriptor) }
-            _ = close(descriptor)
-            guard failure == 0 || failure == EWOULDBLOCK || failure == EINTR else {
-                throw ChannelError(.failed, "cannot take the lock \(path): \(errorText(failure))")
+            var isBusy = false
+            do throws(Errno) {
+                _ = try valueOrErrno(.lock) { flock(descriptor, LOCK_EX | LOCK_NB) }
+                // If its last holder has removed the file, this lock is on a file that nobody finds.
+                if isFile(descriptor, at: path) { return LockFile(path: path, descriptor: descriptor) }
+                _ = close(descriptor)
+            } catch {
+                _ = close(descriptor)
+                guard error.isBlocked else {
+                    throw ChannelError(.failed, "cannot take the lock \(path): \(error)")
+                }
+                isBusy = true
             }
-            guard now() < deadline else {
+            guard Instant.now < deadline else {
                 throw ChannelError(.timedOut, "another program holds the lock \(path)")
             }
-            if failure == EWOULDBLOCK {
-                _ = poll(nil, 0, pause)
-                pause = min(2 * pause, 50)
+            if isBusy {
+                System.pause(pause)
+                pause = min(pause + pause, .milliseconds(50))
             }
         }
     }
 
     /// Gives the lock back. The file goes first: whoever opens it from now on makes a new one.
     public func release() {
-        _ = path.withCString { unlink($0) }
+        removeFile(path)
         // A child of the program may have the descriptor too.
         flock(descriptor, LOCK_UN)
         _ = close(descriptor)
     }
 
-    private static func isSameFile(_ descriptor: Int32, _ path: Bytes) -> Bool {
-        var opened = stat()
-        var named = stat()
-        return fstat(descriptor, &opened) == 0 && path.withCString({ lstat($0, &named) }) == 0
-            && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
+    private static func isFile(_ descriptor: Int32, at path: Bytes) -> Bool {
+        guard let opened = try? status(of: descriptor), let named = try? status(of: path) else { return false }
+        return opened.isSameFile(as: named)
     }
 }

@@ -1,5 +1,6 @@
 import CLibc
 import Channel
+import System
 
 /// The largest file that `readFile` reads, in bytes.
 public let longestFile = 1 << 26
@@ -8,27 +9,28 @@ public let longestFile = 1 << 26
 ///
 /// - Throws: `.failed`.
 public func readFile(_ path: Bytes) throws(ChannelError) -> Bytes? {
-    let descriptor = path.withCString { open_file($0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0) }
-    guard descriptor >= 0 else {
-        if errno == ENOENT { return nil }
-        throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))")
+    let descriptor: Int32
+    do throws(Errno) {
+        descriptor = try openFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    } catch {
+        if error.number == ENOENT { return nil }
+        throw ChannelError(.failed, "cannot open \(path): \(error)")
     }
     defer { _ = close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFREG),
-        status.st_size <= longestFile
-    else { throw ChannelError(.failed, "cannot read \(path): it is no file of a sensible size") }
+    guard let status = try? status(of: descriptor), status.isRegularFile, status.st_size <= longestFile else {
+        throw ChannelError(.failed, "cannot read \(path): it is no file of a sensible size")
+    }
     // One more than its size tells whether it ends there.
     var contents = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
     var length = 0
-    while length < contents.count {
-        let count = contents.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + length, $0.count - length) }
-        if count == 0 { break }
-        if count < 0 {
-            if errno == EINTR { continue }
-            throw ChannelError(.failed, "cannot read \(path): \(errorText(errno))")
+    try failing(as: "cannot read \(path)") { () throws(Errno) in
+        while length < contents.count {
+            let count = try valueOrErrno(.read) {
+                contents.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + length, $0.count - length) }
+            }
+            if count == 0 { break }
+            length += count
         }
-        length += count
     }
     guard length == Int(status.st_size) else { throw ChannelError(.failed, "\(path) changes while it is read") }
     contents.removeLast()
@@ -47,21 +49,21 @@ public struct Replacement {
         self.path = path
         self.temporary = temporary
         // One of a program that died is in the way.
-        _ = temporary.withCString { unlink($0) }
-        let descriptor = temporary.withCString {
-            open_file($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        }
-        guard descriptor >= 0 else { throw ChannelError(.failed, "cannot write \(temporary): \(errorText(errno))") }
-        var failure: Int32 = 0
-        var length = 0
-        while length < contents.count, failure == 0 {
-            let count = contents.array.withUnsafeBytes { write(descriptor, $0.baseAddress! + length, $0.count - length) }
-            if count > 0 { length += count } else if errno != EINTR { failure = count < 0 ? errno : ENOSPC }
-        }
-        if close(descriptor) != 0, failure == 0 { failure = errno }
-        guard failure == 0 else {
-            discard()
-            throw ChannelError(.failed, "cannot write \(temporary): \(errorText(failure))")
+        removeFile(temporary)
+        try failing(as: "cannot write \(temporary)") { () throws(Errno) in
+            let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+            do throws(Errno) {
+                try writeAll(contents.array, to: descriptor)
+            } catch {
+                _ = close(descriptor)
+                removeFile(temporary)
+                throw error
+            }
+            // NFS tells only now that there was no room.
+            guard close(descriptor) != 0 else { return }
+            let error = Errno(errno)
+            removeFile(temporary)
+            throw error
         }
     }
 
@@ -69,15 +71,18 @@ public struct Replacement {
     ///
     /// - Throws: `.failed`; then the old file is still there, and nothing else.
     public func commit() throws(ChannelError) {
-        let renamed = temporary.withCString { new in path.withCString { rename(new, $0) } }
-        guard renamed != 0 else { return }
-        let number = errno
-        discard()
-        throw ChannelError(.failed, "cannot replace \(path): \(errorText(number))")
+        do throws(Errno) {
+            _ = try valueOrErrno(.rename) {
+                temporary.withCString { new in path.withCString { rename(new, $0) } }
+            }
+        } catch {
+            discard()
+            throw ChannelError(.failed, "cannot replace \(path): \(error)")
+        }
     }
 
-    /// Takes it away, unused.
+    /// Removes it, unused.
     public func discard() {
-        _ = temporary.withCString { unlink($0) }
+        removeFile(temporary)
     }
 }

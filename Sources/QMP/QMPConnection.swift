@@ -1,14 +1,15 @@
 import CLibc
 import Channel
 import FileSystem
+import System
 
 /// A connection to a QEMU's monitor. QEMU serves one at a time.
 ///
 /// After any failure but a refusal by QEMU the connection is closed: what it
 /// might still deliver could not be told from an answer to a later command.
 public final class QMPConnection {
-    /// How long QEMU may take for one command: libxl's QMP_SOCKET_CONNECT_TIMEOUT, in milliseconds.
-    public static var timeLimit: Int64 { 10_000 }
+    /// How long QEMU may take for one command: libxl's QMP_SOCKET_CONNECT_TIMEOUT.
+    public static var timeLimit: Interval { .seconds(10) }
 
     private var descriptor: Int32
     private var decoder = LineDecoder()
@@ -19,16 +20,18 @@ public final class QMPConnection {
     /// - Throws: `.notReady` when no QEMU listens there; `.timedOut` when it
     ///   does and does not answer, `.qmpProtocol`, `.failed`.
     public init(_ path: Bytes) throws(ChannelError) {
-        let deadline = now() + Self.timeLimit
-        descriptor = connectToSocket(path, until: deadline)
-        switch -descriptor {
-        case ...0: break
-        case ENOENT, ECONNREFUSED:
-            throw ChannelError(.notReady, "no QEMU listens on \(path): \(errorText(-descriptor))")
-        case EAGAIN, EINTR:
-            throw ChannelError(.timedOut, "QEMU did not take another client on \(path) within 10 seconds")
-        default:
-            throw ChannelError(.failed, "cannot connect to QEMU on \(path): \(errorText(-descriptor))")
+        let deadline = Instant.now + Self.timeLimit
+        do throws(Errno) {
+            descriptor = try connectToSocket(path, until: deadline)
+        } catch {
+            switch error.number {
+            case ENOENT, ECONNREFUSED:
+                throw ChannelError(.notReady, "no QEMU listens on \(path): \(error)")
+            case EAGAIN:
+                throw ChannelError(.timedOut, "QEMU did not take another client on \(path) within 10 seconds")
+            default:
+                throw ChannelError(.failed, "cannot connect to QEMU on \(path): \(error)")
+            }
         }
         do throws(ChannelError) {
             try waitForGreeting(until: deadline)
@@ -40,7 +43,7 @@ public final class QMPConnection {
     }
 
     /// What QEMU had to tell when nobody was connected comes before the greeting.
-    private func waitForGreeting(until deadline: Int64) throws(ChannelError) {
+    private func waitForGreeting(until deadline: Instant) throws(ChannelError) {
         while true {
             switch try nextMessage(until: deadline) {
             case .event: continue
@@ -69,7 +72,7 @@ public final class QMPConnection {
         lastID += 1
         let answer: Result<QMPReply, ChannelError>
         do throws(ChannelError) {
-            let deadline = now() + Self.timeLimit
+            let deadline = Instant.now + Self.timeLimit
             try send(try command.encoded(id: lastID), descriptor, until: deadline)
             answer = try nextAnswer(until: deadline)
         } catch {
@@ -82,7 +85,7 @@ public final class QMPConnection {
         }
     }
 
-    private func nextAnswer(until deadline: Int64) throws(ChannelError) -> Result<QMPReply, ChannelError> {
+    private func nextAnswer(until deadline: Instant) throws(ChannelError) -> Result<QMPReply, ChannelError> {
         while true {
             switch try nextMessage(until: deadline) {
             case .event: continue
@@ -92,7 +95,7 @@ public final class QMPConnection {
         }
     }
 
-    private func nextMessage(until deadline: Int64) throws(ChannelError) -> QMPMessage {
+    private func nextMessage(until deadline: Instant) throws(ChannelError) -> QMPMessage {
         while true {
             if let line = try decoder.line() { return try QMPMessage(line: line) }
             try wait(for: POLLIN, until: deadline)
@@ -101,44 +104,50 @@ public final class QMPConnection {
     }
 
     private func receive() throws(ChannelError) {
-        let count = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            let count = read(descriptor, buffer.baseAddress, buffer.count)
-            if count > 0 { decoder.append(UnsafeRawBufferPointer(start: buffer.baseAddress, count: count)) }
-            return count
+        do throws(Errno) {
+            let count = try System.receive(from: descriptor, atMost: 4096) { decoder.append($0) }
+            if count > 0 { return }
+        } catch {
+            if error.isBlocked { return }
+            throw Self.broken(error)
         }
-        guard count != 0 else { throw ChannelError(.failed, "QEMU closed the connection") }
-        guard count > 0 || errno == EAGAIN || errno == EINTR else { throw Self.broken(errno) }
+        throw ChannelError(.failed, "QEMU closed the connection")
     }
 
-    private func send(_ bytes: Bytes, _ passed: Int32?, until deadline: Int64) throws(ChannelError) {
-        guard descriptor >= 0 else { throw Self.broken(EBADF) }
+    private func send(_ bytes: Bytes, _ passed: Int32?, until deadline: Instant) throws(ChannelError) {
+        guard descriptor >= 0 else { throw Self.broken(Errno(EBADF)) }
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.array.withUnsafeBytes { raw in
-                let rest = UnsafeRawBufferPointer(rebasing: raw[sent...])
-                // The descriptor goes with the first byte.
-                if let passed, sent == 0 { return send_with_descriptor(descriptor, rest.baseAddress, rest.count, passed) }
-                return CLibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+            do throws(Errno) {
+                sent += try valueOrErrno(.send) {
+                    bytes.array.withUnsafeBytes { raw in
+                        let rest = UnsafeRawBufferPointer(rebasing: raw[sent...])
+                        // The descriptor goes with the first byte.
+                        if let passed, sent == 0 {
+                            return send_with_descriptor(descriptor, rest.baseAddress, rest.count, passed)
+                        }
+                        return CLibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                    }
+                }
+                continue
+            } catch {
+                guard error.isBlocked else { throw Self.broken(error) }
             }
-            if count > 0 {
-                sent += count
-            } else if errno == EAGAIN {
-                try wait(for: POLLOUT, until: deadline)
-            } else if errno != EINTR {
-                throw Self.broken(errno)
-            }
+            try wait(for: POLLOUT, until: deadline)
         }
     }
 
-    private func wait(for events: Int32, until deadline: Int64) throws(ChannelError) {
-        let left = deadline - now()
-        var item = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-        guard left > 0, poll(&item, 1, Int32(left)) != 0 else {
-            throw ChannelError(.timedOut, "QEMU did not answer within 10 seconds")
+    private func wait(for events: Int32, until deadline: Instant) throws(ChannelError) {
+        var isReady = false
+        do throws(Errno) {
+            if Instant.now < deadline { isReady = try System.wait(for: events, on: descriptor, until: deadline) }
+        } catch {
+            throw Self.broken(error)
         }
+        guard isReady else { throw ChannelError(.timedOut, "QEMU did not answer within 10 seconds") }
     }
 
-    private static func broken(_ number: Int32) -> ChannelError {
-        ChannelError(.failed, "the connection to QEMU broke: \(errorText(number))")
+    private static func broken(_ error: Errno) -> ChannelError {
+        ChannelError(.failed, "the connection to QEMU broke: \(error)")
     }
 }

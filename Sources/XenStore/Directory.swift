@@ -2,9 +2,17 @@ import CLibc
 import Channel
 
 extension BatchRunner {
+    /// The value of one node, nil where there is none.
+    public func value(_ path: Bytes) throws(StoreError) -> Bytes? {
+        var batch = Batch()
+        let value = batch.read(path)
+        return try run(batch).value(value)
+    }
+
     /// The values of many nodes, nil where there is none.
     public func values(_ paths: [Bytes]) throws(StoreError) -> [Bytes?] {
         var values: [Bytes?] = []
+        values.reserveCapacity(paths.count)
         try ask(.read, paths) { (replies, index, _) throws(StoreError) in values.append(try replies.value(index)) }
         return values
     }
@@ -23,17 +31,19 @@ extension BatchRunner {
     @inline(never)
     private func ask(
         _ operation: Operation, _ paths: [Bytes],
-        _ use: (Replies, Int, Bytes) throws(StoreError) -> Void
+        _ use: (Replies, Batch.Index, Bytes) throws(StoreError) -> Void
     ) throws(StoreError) {
         var start = 0
         while start < paths.count {
             let end = min(paths.count, start + 8192)
             var batch = Batch()
-            for index in start..<end {
-                if operation == .read { batch.read(paths[index]) } else { batch.directory(paths[index]) }
+            var indices: [Batch.Index] = []
+            indices.reserveCapacity(end - start)
+            for path in paths[start..<end] {
+                indices.append(operation == .read ? batch.read(path) : batch.directory(path))
             }
             let replies = try run(batch)
-            for index in start..<end { try use(replies, index - start, paths[index]) }
+            for (index, path) in zip(indices, paths[start..<end]) { try use(replies, index, path) }
             start = end
         }
     }
@@ -41,14 +51,14 @@ extension BatchRunner {
     /// The children of a node, whatever their number; nil when there is no such node.
     public func directory(_ path: Bytes, in transaction: Transaction = .none) throws(StoreError) -> [Bytes]? {
         var batch = Batch(in: transaction)
-        batch.directory(path)
-        return try children(run(batch), 0, of: path, in: transaction)
+        let listing = batch.directory(path)
+        return try children(run(batch), listing, of: path, in: transaction)
     }
 
     /// The children in a reply; when they exceeded one message, all of them by
     /// XS_DIRECTORY_PART.
     public func children(
-        _ replies: Replies, _ index: Int, of path: Bytes, in transaction: Transaction = .none
+        _ replies: Replies, _ index: Batch.Index, of path: Bytes, in transaction: Transaction = .none
     ) throws(StoreError) -> [Bytes]? {
         do throws(StoreError) {
             return try replies.children(index)
@@ -60,15 +70,15 @@ extension BatchRunner {
     }
 
     /// Each part begins with the directory's generation count; the last one
-    /// ends with an empty string. A change meanwhile begins it anew.
+    /// ends with an empty string. After a change meanwhile all of it is read again.
     private func directoryInParts(_ path: Bytes, in transaction: Transaction) throws(StoreError) -> [Bytes]? {
         attempts: for _ in 0..<100 {
             var listing: [UInt8] = []
             var generation: Bytes?
             while true {
                 var batch = Batch(in: transaction)
-                batch.directoryPart(path, offset: listing.count)
-                guard let part = try run(batch).value(0) else { return nil }
+                let next = batch.directoryPart(path, offset: listing.count)
+                guard let part = try run(batch).value(next) else { return nil }
                 guard let end = part.array.firstIndex(of: 0) else {
                     throw .protocolViolation(StaticText("a directory part without a generation"))
                 }

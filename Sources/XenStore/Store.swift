@@ -1,25 +1,4 @@
 import CLibc
-import Channel
-
-/// What operations need of a xenstore: to run batches, anywhere.
-public protocol BatchRunner {
-    /// Sends a batch and waits for its replies.
-    func run(_ batch: Batch) throws(StoreError) -> Replies
-
-    /// Runs `body`, a transaction, while no other thread runs one: they would
-    /// only make each other begin anew.
-    func exclusively<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result
-}
-
-extension BatchRunner {
-    public func exclusively<Result, Failure: Error>(
-        _ body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try body()
-    }
-}
-
-extension StoreConnection: BatchRunner {}
 
 /// The process's connection to xenstored, shared by all of its threads.
 ///
@@ -64,6 +43,10 @@ public struct Store: BatchRunner {
             if connection.descriptor < 0 { replace(with: nil) }
             throw error
         }
+    }
+
+    public func waiter() throws(StoreError) -> StoreConnection {
+        try StoreConnection()
     }
 
     public func exclusively<Result, Failure: Error>(

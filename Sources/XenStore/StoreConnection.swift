@@ -1,6 +1,7 @@
 import CLibc
 import Channel
 import FileSystem
+import System
 
 /// One connection to xenstored. Not for several threads at once; see `Store`.
 ///
@@ -9,8 +10,8 @@ import FileSystem
 /// After any failure but a refusal the connection is closed: what it might
 /// still deliver could not be told from an answer to a later request.
 public final class StoreConnection {
-    /// How long xenstored may take for one batch, in milliseconds.
-    public static var timeLimit: Int64 { 10_000 }
+    /// How long xenstored may take for one batch.
+    public static var timeLimit: Interval { .seconds(10) }
 
     /// For poll and epoll: readable when a watch event waits. -1 when closed.
     public private(set) var descriptor: Int32
@@ -22,8 +23,8 @@ public final class StoreConnection {
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
 
-    /// How long to look for replies before sleeping until there are some, in microseconds.
-    private static var attention: Int64 { 50 }
+    /// How long to look for replies before sleeping until there are some.
+    private static var attention: Interval { .microseconds(50) }
 
     /// The number of watch events that may wait unread; a connection that
     /// watches and never reads them is closed rather than let memory grow.
@@ -65,18 +66,18 @@ public final class StoreConnection {
     }
 
     private static func openDevice(_ path: Bytes) -> Int32? {
-        let descriptor = path.withCString { open_file($0, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0) }
-        guard descriptor >= 0 else { return nil }
-        var status = stat()
-        if fstat(descriptor, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFCHR) { return descriptor }
+        guard let descriptor = try? openFile(path, O_RDWR | O_NONBLOCK) else { return nil }
+        if let status = try? status(of: descriptor), status.isCharacterDevice { return descriptor }
         _ = CLibc.close(descriptor)
         return nil
     }
 
     private static func connect(_ path: Bytes) throws(StoreError) -> Int32 {
-        let descriptor = connectToSocket(path, until: now() + timeLimit)
-        guard descriptor >= 0 else { throw .disconnected(-descriptor) }
-        return descriptor
+        do throws(Errno) {
+            return try connectToSocket(path, until: .now + timeLimit)
+        } catch {
+            throw .disconnected(error.number)
+        }
     }
 
     /// Sends a batch and waits for all of its replies.
@@ -94,13 +95,13 @@ public final class StoreConnection {
     }
 
     private func exchange(_ batch: Batch, _ replies: inout Replies) throws(StoreError) {
-        let deadline = now() + Self.timeLimit
+        let deadline = Instant.now + Self.timeLimit
         var sent = 0
         while replies.missing > 0 {
             let answered = batch.count - replies.missing
             let end = isSocket || answered + 1 >= batch.count ? batch.bytes.count : batch.starts[answered + 1]
             if sent < end { sent += try send(batch.bytes, sent..<end) }
-            guard now() < deadline else { throw .timedOut }
+            guard Instant.now < deadline else { throw .timedOut }
             if sent < end || !isSocket || !isAnsweredSoon() {
                 // The device does not tell when it can be written: a write blocks.
                 try wait(forSpace: sent < end && isSocket, atOnce: sent < end && !isSocket, until: deadline)
@@ -119,56 +120,58 @@ public final class StoreConnection {
 
     /// Writes what is possible of a range; returns how much that was.
     private func send(_ bytes: [UInt8], _ range: Range<Int>) throws(StoreError) -> Int {
-        let count = bytes.withUnsafeBytes { raw in
-            let start = raw.baseAddress! + range.lowerBound
-            return isSocket
-                ? CLibc.send(descriptor, start, range.count, Int32(MSG_NOSIGNAL))
-                : write(descriptor, start, range.count)
+        do throws(Errno) {
+            return try valueOrErrno(.send) {
+                bytes.withUnsafeBytes { raw in
+                    let start = raw.baseAddress! + range.lowerBound
+                    return isSocket
+                        ? CLibc.send(descriptor, start, range.count, Int32(MSG_NOSIGNAL))
+                        : write(descriptor, start, range.count)
+                }
+            }
+        } catch {
+            guard error.isBlocked else { throw .disconnected(error.number) }
+            return 0
         }
-        if count >= 0 { return count }
-        guard errno == EAGAIN || errno == EINTR else { throw .disconnected(errno) }
-        return 0
     }
 
     /// Reads what is there, if anything.
     private func receive() throws(StoreError) {
-        var failure: StoreError?
-        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { buffer in
-            while failure == nil {
-                let count = read(descriptor, buffer.baseAddress, buffer.count)
-                if count > 0 {
-                    decoder.append(UnsafeRawBufferPointer(start: buffer.baseAddress, count: count))
-                    // A short read has emptied a socket; the device gives one message at a time.
-                    if isSocket && count < buffer.count { return }
-                } else if count == 0 {
-                    failure = .disconnected(0)
-                } else if errno == EAGAIN {
-                    return
-                } else if errno != EINTR {
-                    failure = .disconnected(errno)
-                }
+        let limit = 16384
+        do throws(Errno) {
+            while true {
+                let count = try System.receive(from: descriptor, atMost: limit) { decoder.append($0) }
+                if count == 0 { break }
+                // A short read has emptied a socket; the device gives one message at a time.
+                if isSocket && count < limit { return }
             }
+        } catch {
+            if error.isBlocked { return }
+            throw .disconnected(error.number)
         }
-        if let failure { throw failure }
+        throw .disconnected(0)
     }
 
     /// Waits until there is something to read, or with `forSpace` to write.
     private func wait(
-        forSpace: Bool = false, atOnce: Bool = false, until deadline: Int64
+        forSpace: Bool = false, atOnce: Bool = false, until deadline: Instant
     ) throws(StoreError) {
-        let left = deadline - now()
-        guard left > 0 else { throw .timedOut }
-        var item = pollfd(fd: descriptor, events: Int16(forSpace ? POLLIN | POLLOUT : POLLIN), revents: 0)
-        _ = poll(&item, 1, atOnce ? 0 : Int32(left))
+        guard Instant.now < deadline else { throw .timedOut }
+        do throws(Errno) {
+            _ = try System.wait(
+                for: forSpace ? POLLIN | POLLOUT : POLLIN, on: descriptor, until: atOnce ? .now : deadline)
+        } catch {
+            throw .disconnected(error.number)
+        }
     }
 
     /// Looks for replies for a little while. xenstored sends each of them by
     /// itself, and to wake a thread that sleeps takes it longer than most requests.
     private func isAnsweredSoon() -> Bool {
         var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let end = microseconds() + Self.attention
+        let end = Instant.now + Self.attention
         while poll(&item, 1, 0) == 0 {
-            guard microseconds() < end else { return false }
+            guard Instant.now < end else { return false }
             sched_yield()
         }
         return true
@@ -202,12 +205,18 @@ public final class StoreConnection {
         return taken
     }
 
-    /// Waits for watch events until `deadline` (see `now`); empty when none came.
-    public func waitForEvents(until deadline: Int64) throws(StoreError) -> [WatchEvent] {
+    /// Waits for watch events until `deadline`; empty when none came.
+    public func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] {
         while true {
             let taken = try takeEvents()
-            if !taken.isEmpty || now() >= deadline { return taken }
+            if !taken.isEmpty || Instant.now >= deadline { return taken }
             try wait(until: deadline)
         }
+    }
+}
+
+extension StoreConnection: BatchRunner, StoreWaiter {
+    public func waiter() throws(StoreError) -> StoreConnection {
+        try StoreConnection()
     }
 }

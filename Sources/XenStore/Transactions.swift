@@ -1,16 +1,16 @@
 import CLibc
-import Channel
+import System
 
 /// How the requests of a transaction, all of them answered, are to end.
 public enum TransactionEnd<Result> {
-    /// They take effect; if other clients' changes get in their way, all begins anew.
+    /// They take effect; if other clients' changes get in their way, all begins again.
     ///
     /// `last` goes along with the commit, and nobody looks at its replies: what
     /// of it is refused does not hold up the rest.
     case commit(Result, last: Batch? = nil)
     /// None of them takes effect.
     case abort(Result)
-    /// What they were made from is not so any more: all begins anew.
+    /// What they were made from is not so any more: all begins again.
     case again
 }
 
@@ -42,7 +42,7 @@ extension BatchRunner {
         after before: Batch, _ attempts: UInt32, orElse convert: (StoreError) -> Failure,
         _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
-        let deadline = now() + StoreConnection.timeLimit
+        let deadline = Instant.now + StoreConnection.timeLimit
         var attempt: UInt32 = 0
         var opening = before
         let start = opening.startTransaction()
@@ -79,7 +79,7 @@ extension BatchRunner {
             case .again:
                 abort(transaction)
             }
-            guard attempt + 1 < attempts, now() < deadline else { throw convert(.refused(EAGAIN)) }
+            guard attempt + 1 < attempts, Instant.now < deadline else { throw convert(.refused(EAGAIN)) }
             pause(attempt)
             attempt += 1
         }
@@ -94,10 +94,7 @@ extension BatchRunner {
     /// After repeated conflicts, waits a little, differently in each thread.
     private func pause(_ attempt: UInt32) {
         guard attempt >= 2 else { return }
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        let limit = 1 << min(attempt, 6)
-        time = timespec(tv_sec: 0, tv_nsec: (time.tv_nsec / 64 % limit + 1) * 100_000)
-        nanosleep(&time, nil)
+        let limit: Int64 = 1 << min(Int64(attempt), 6)
+        System.pause(.microseconds((Instant.now.fraction % limit + 1) * 100))
     }
 }
