@@ -1,84 +1,90 @@
-import CLibc
-import CXenIO
 import Channel
-import XenStore
+import System
+import XenConsole
 
-/// One channel that is served: its state, its ring and its sink.
+/// One channel that is served: its state, its ring and its endpoint.
 final class Device {
-    let domid: UInt32
-    /// The console's number.
-    let number: UInt32
+    let address: ConsoleAddress
     let frontend: Bytes
     let backend: Bytes
-    let name: Bytes
-    let connection: Connection
-    let sink: Sink
+    let description: DeviceDescription
+    let endpoint: Endpoint
 
     var state = DeviceState()
-    var ring: Ring?
-    var page: UnsafeMutableRawPointer?
-    /// This end of the event channel.
-    var port: evtchn_port_t?
+    /// The guest's ring while it is connected.
+    var ring: MappedRing?
 
     // Counters, in bytes.
     var fromGuest: UInt64 = 0
     var toGuest: UInt64 = 0
     var dropped: UInt64 = 0
 
+    /// How many of its nodes are about to be written; until they are, what was
+    /// read of it is out of date.
+    var unpublished = 0
     /// What was last written to xenstore of it may not be there.
     var mustPublish = false
-    /// When to try again what failed (see `now`); nil for nothing.
-    var retryAt: Int64?
-    /// The sink was full: wait until it can be written.
+    /// What `error` says in the backend's directory; empty when it is there and not known.
+    var publishedError: Bytes?
+    /// When to try again what failed; nil for nothing.
+    var retryAt: Instant?
+
+    /// It is among the ready devices.
+    var isReady = false
+    /// The endpoint was full: wait until it can be written.
     var isBlocked = false
-    /// epoll told of the sink's data since it was last read, or the sink holds some.
+    /// The endpoint may have bytes for the guest.
     var hasInput = false
-    /// The port was taken and is masked until the ring was looked at.
-    var isMasked = false
-    var pace = Pace()
-    /// When to look at the ring again, with the port masked (see `microseconds`).
-    var gatherUntil: Int64?
     /// The ring to the guest is full: wait for the guest.
     var inputIsFull = false
-    /// What is polled now: of the sink's data, and of its listener.
-    var polledData: (descriptor: Int32, events: UInt32)?
-    var polledListener: Int32?
-    /// `error` is in the backend's directory.
-    var hasError = false
-    /// The last error of the sink, to log it once.
-    var lastFailure: Int32 = 0
-    /// The last ring that could not be mapped, and why.
-    var ringFailure: (RingLocation, Int32)?
-    /// Lines that this device may still log until `logUntil`: a guest must not fill the disk.
-    private var logBudget = 0
-    private var logUntil: Int64 = 0
+    var pace = Pace()
 
-    init(
-        domid: UInt32, number: UInt32, frontend: Bytes, backend: Bytes, name: Bytes, connection: Connection,
-        sink: Sink
-    ) {
-        self.domid = domid
-        self.number = number
-        self.frontend = frontend
-        self.backend = backend
-        self.name = name
-        self.connection = connection
-        self.sink = sink
+    /// The last error of the endpoint, to log it once.
+    var lastFailure: Errno?
+    /// The last ring that could not be mapped, and why.
+    var ringFailure: MappedRing.Failure?
+    private var logBudget = LogBudget()
+
+    init(_ address: ConsoleAddress, backendDomid: UInt32, _ description: DeviceDescription, _ endpoint: Endpoint) {
+        self.address = address
+        self.description = description
+        self.endpoint = endpoint
+        frontend = address.frontend
+        backend = address.backend(in: backendDomid)
     }
 
-    var devid: UInt32 { number - 1 }
-
     /// How messages name it.
-    var title: Text { "domain \(domid), channel \(devid) (\(name))" }
+    var title: Text {
+        "domain \(address.domid): \(channelTitle(name: description.name, devid: address.devid))"
+    }
 
-    /// Whether one more line may be logged: 20 a minute.
+    /// Whether one more line of it may be logged.
     func mayLog() -> Bool {
-        let time = now()
-        if time >= logUntil {
-            logUntil = time + 60_000
-            logBudget = 20
+        logBudget.allows(at: .now)
+    }
+}
+
+/// What makes a device the one that it is: all but the first are the toolstack's
+/// and do not change.
+struct DeviceDescription: Equatable {
+    var name: Bytes
+    /// nil: its path is not there.
+    var connection: Connection?
+    /// The connection's word, which tells also those that are not known.
+    var word: Bytes
+}
+
+/// How much one source may log: 20 lines a minute. A guest must not fill the disk.
+struct LogBudget {
+    private var left = 0
+    private var until = Instant.start
+
+    mutating func allows(at now: Instant) -> Bool {
+        if now >= until {
+            until = now + .seconds(60)
+            left = 20
         }
-        logBudget -= 1
-        return logBudget >= 0
+        left -= 1
+        return left >= 0
     }
 }

@@ -1,28 +1,6 @@
 // The life of a served device as a pure function: (state, event) → (state, actions).
-// What is executed, and how it fails, is Server's.
-
-/// The states of a xenbus device's end (xen/io/xenbus.h).
-public enum XenbusState: UInt32, Sendable, CaseIterable {
-    case unknown = 0
-    case initialising = 1
-    case initWait = 2
-    case initialised = 3
-    case connected = 4
-    case closing = 5
-    case closed = 6
-    case reconfiguring = 7
-    case reconfigured = 8
-
-    /// Whether a guest in this state offers a ring.
-    var offersRing: Bool { self == .initialised || self == .connected }
-    /// Whether a guest in this state has let go of its ring, or never had one.
-    var hasLetGo: Bool {
-        switch self {
-        case .unknown, .initialising, .initWait, .closed: true
-        case .initialised, .connected, .closing, .reconfiguring, .reconfigured: false
-        }
-    }
-}
+// What is executed, and how it fails, is in DeviceActions.
+import XenConsole
 
 /// Where a guest says that its ring is.
 public struct RingLocation: Sendable, Equatable {
@@ -62,9 +40,9 @@ public enum DeviceEvent: Sendable, Equatable {
     case locationWritten
     /// The guest has written its state.
     case stateWritten
-    case sinkOpened
-    /// The sink cannot be opened now.
-    case sinkFailed
+    case endpointOpened
+    /// The endpoint cannot be opened now.
+    case endpointFailed
     /// Time to try again what failed.
     case retry
     case ringMapped
@@ -78,9 +56,9 @@ public enum DeviceEvent: Sendable, Equatable {
 
 /// What is to be done, in this order.
 public enum DeviceAction: Sendable, Equatable {
-    /// Answered by `sinkOpened` or `sinkFailed`.
-    case openSink
-    case closeSink
+    /// Answered by `endpointOpened` or `endpointFailed`.
+    case openEndpoint
+    case closeEndpoint
     /// Answered by `ringMapped` or `ringFailed`.
     case mapRing(RingLocation)
     /// Lets go of the page; before that, `takingRest`, takes what the guest has written.
@@ -94,9 +72,9 @@ public enum DeviceAction: Sendable, Equatable {
 /// A device as its backend sees it.
 public struct DeviceState: Sendable, Equatable {
     public enum Phase: Sendable, CaseIterable {
-        /// The sink is not open.
+        /// The endpoint is not open.
         case new
-        /// The sink is open, the guest not connected.
+        /// The endpoint is open, the guest not connected.
         case waiting
         /// Bytes flow.
         case connected
@@ -110,7 +88,7 @@ public struct DeviceState: Sendable, Equatable {
     public internal(set) var seen: Observation?
     /// The ring that is mapped, or failed, or is broken: not to be mapped again.
     public internal(set) var ring: RingLocation?
-    /// The sink could not be opened; whatever is observed, it is tried again only after a while.
+    /// The endpoint could not be opened; whatever is observed, it is tried again only after a while.
     public internal(set) var waitsForRetry = false
     /// The ring could not be mapped; so is the same one again.
     var ringWaitsForRetry = false
@@ -127,7 +105,7 @@ public struct DeviceState: Sendable, Equatable {
 
     public init() {}
 
-    private var hasSink: Bool { phase == .waiting || phase == .connected || phase == .closing }
+    private var hasEndpoint: Bool { phase == .waiting || phase == .connected || phase == .closing }
 
     /// Goes on by one event.
     public mutating func step(_ event: DeviceEvent) -> [DeviceAction] {
@@ -146,11 +124,11 @@ public struct DeviceState: Sendable, Equatable {
             ringWaitsForRetry = false
             waitsForRetry = false
             return settle()
-        case .sinkOpened:
+        case .endpointOpened:
             guard phase == .new else { return [] }
             phase = .waiting
             return settle()
-        case .sinkFailed:
+        case .endpointFailed:
             guard phase == .new else { return [] }
             waitsForRetry = true
             return [.retryLater]
@@ -169,7 +147,7 @@ public struct DeviceState: Sendable, Equatable {
         case .vanished:
             var actions: [DeviceAction] = []
             if phase == .connected { actions.append(.unmapRing(takingRest: true)) }
-            if hasSink { actions.append(.closeSink) }
+            if hasEndpoint { actions.append(.closeEndpoint) }
             phase = .closed
             return actions + [.forget]
         }
@@ -180,7 +158,7 @@ public struct DeviceState: Sendable, Equatable {
         guard let seen else { return [] }
         switch phase {
         case .new:
-            if seen.online { return waitsForRetry ? [] : [.openSink] }
+            if seen.online { return waitsForRetry ? [] : [.openEndpoint] }
             waitsForRetry = false
             phase = .closed
             return publish(.closed)
@@ -204,7 +182,7 @@ public struct DeviceState: Sendable, Equatable {
             if seen.guest == .initialised && seen.ring != ring || offer == .complete,
                 seen.guest.offersRing, let actions = mapIfNew()
             {
-                // The driver began anew without closing, or closed between two looks.
+                // The driver began again without closing, or closed between two looks.
                 // What is in the same page is taken when it is mapped again.
                 phase = .waiting
                 return [.unmapRing(takingRest: old?.reference != ring?.reference)] + actions
@@ -241,7 +219,7 @@ public struct DeviceState: Sendable, Equatable {
 
     private mutating func closeDown() -> [DeviceAction] {
         phase = .closed
-        return [.closeSink] + publish(.closed)
+        return [.closeEndpoint] + publish(.closed)
     }
 
     /// nil when the guest offers no ring, or only the one that was tried.

@@ -1,8 +1,10 @@
 import CLibc
 import CXenIO
 import Channel
+import FileSystem
 import Synchronization
-import XenStore
+import System
+import XenConsole
 
 /// What the daemon is about to write to PATH files, in a file that is mapped
 /// and so survives a kill (not the host's crash; neither does the guest).
@@ -11,11 +13,6 @@ import XenStore
 /// update. Found set by the next daemon, it tells by the file's growth how much
 /// of the guest's bytes had arrived.
 final class Journal {
-    struct Owner: Equatable {
-        var domid: UInt32
-        var console: UInt32
-    }
-
     /// One entry, as it lies in the file; all zero when unused.
     private struct Entry {
         /// 1 while a write may be under way; stored last.
@@ -46,19 +43,25 @@ final class Journal {
     /// system would end the daemon (SIGBUS). Its lock keeps a second daemon from
     /// serving the same channels.
     init(_ path: Bytes) throws(ChannelError) {
-        descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
-        guard descriptor >= 0 else { throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let file = try failing(as: "cannot open \(path)") { () throws(Errno) in
+            try openFile(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        }
+        descriptor = file
+        do throws(Errno) {
+            _ = try valueOrErrno(.lock) { flock(file, LOCK_EX | LOCK_NB) }
+        } catch {
             throw ChannelError(.failed, "another xenchanneld holds \(path)")
         }
-        // One of another length has entries of another version's.
-        var status = stat()
-        if fstat(descriptor, &status) == 0, status.st_size != Self.length { _ = ftruncate(descriptor, 0) }
-        let failure = posix_fallocate(descriptor, 0, Self.length)
-        guard failure == 0 else { throw ChannelError(.failed, "cannot extend \(path): \(errorText(failure))") }
-        let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-        guard let memory, memory != UnsafeMutableRawPointer(bitPattern: -1) else {
-            throw ChannelError(.failed, "cannot map \(path): \(errorText(errno))")
+        let memory = try failing(as: "cannot map \(path)") { () throws(Errno) in
+            // One of another length has entries of another version's.
+            if try status(of: file).st_size != Self.length {
+                _ = try valueOrErrno(.truncate) { ftruncate(file, 0) }
+            }
+            let failure = posix_fallocate(file, 0, Self.length)
+            guard failure == 0 else { throw Errno(failure) }
+            let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+            guard let memory, memory != UnsafeMutableRawPointer(bitPattern: -1) else { throw Errno(errno) }
+            return memory
         }
         entries = memory.bindMemory(to: Entry.self, capacity: Self.capacity)
         for index in 0..<Self.capacity where entries[index].domain != 0 { end = index + 1 }
@@ -70,14 +73,14 @@ final class Journal {
     }
 
     /// The index of an owner's entry, old or new; nil when the journal is full.
-    func entry(of owner: Owner) -> Int? {
+    func entry(of owner: ConsoleAddress) -> Int? {
         var free: Int?
         for index in 0..<end {
-            if entries[index].domain == owner.domid &+ 1, entries[index].console == owner.console { return index }
+            if entries[index].domain == owner.domid &+ 1, entries[index].console == owner.number { return index }
             if entries[index].domain == 0, free == nil { free = index }
         }
         guard let index = free ?? (end < Self.capacity ? end : nil) else { return nil }
-        entries[index] = Entry(domain: owner.domid &+ 1, console: owner.console)
+        entries[index] = Entry(domain: owner.domid &+ 1, console: owner.number)
         end = max(end, index + 1)
         return index
     }
@@ -87,10 +90,10 @@ final class Journal {
     }
 
     /// Frees the entries of all owners but those that `isKept` says.
-    func releaseAll(but isKept: (Owner) -> Bool) {
+    func releaseAll(but isKept: (ConsoleAddress) -> Bool) {
         for index in 0..<end where entries[index].domain != 0 {
-            let owner = Owner(domid: entries[index].domain &- 1, console: entries[index].console)
-            if !isKept(owner) { release(index) }
+            let owner = ConsoleAddress(domid: entries[index].domain &- 1, number: UInt64(entries[index].console))
+            if owner.map(isKept) != true { release(index) }
         }
     }
 

@@ -1,7 +1,7 @@
 import CLibc
-import CXenIO
 import Channel
-import XenStore
+import FileSystem
+import System
 
 /// The daemon's log: lines with time and level, to a file or stderr.
 public final class Log {
@@ -40,15 +40,12 @@ public final class Log {
     }
 
     private static func open(_ path: Bytes) throws(ChannelError) -> Int32 {
-        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY
-        let descriptor = path.withCString { open_file($0, flags, 0o640) }
-        guard descriptor >= 0 else {
-            throw ChannelError(.failed, "cannot open the log \(path): \(errorText(errno))")
+        try failing(as: "cannot open the log \(path)") { () throws(Errno) in
+            try openFile(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, mode: 0o640)
         }
-        return descriptor
     }
 
-    /// Opens the file anew, after it was moved away (SIGHUP).
+    /// Opens the file again, after it was moved away (SIGHUP).
     public func reopen() {
         guard let path, let new = try? Self.open(path) else { return }
         close(descriptor)

@@ -1,7 +1,8 @@
 // How fast a guest writes, as a pure value: when to look at its ring again.
+import System
 
 /// The pace of a guest's writing, by which its backend chooses between being
-/// notified of the next bytes and letting more of them gather.
+/// notified of the next bytes and letting more of them accumulate.
 ///
 /// A guest notifies with every few bytes (Linux: 256), and each notification
 /// costs both ends an interrupt, and whoever reads the channel a wake-up. So
@@ -14,32 +15,32 @@
 /// wrote or has read something. One that does so without end is looked at now
 /// and then.
 struct Pace {
-    /// Bytes gather for no longer than this, in microseconds.
-    static var longest: Int64 { 4_000 }
-    /// How many bytes to let gather. When they come late, or we do, the rest of
+    /// Bytes accumulate for no longer than this.
+    static var longest: Interval { .milliseconds(4) }
+    /// How many bytes to let accumulate. When they come late, or we do, the rest of
     /// the ring keeps the guest from having to wait.
     static var aim: Int64 { Int64(Ring.outSize * 3 / 8) }
     /// A time as short as this is not worth a timer.
-    private static var shortest: Int64 { 100 }
+    private static var shortest: Interval { .microseconds(100) }
     /// Fewer bytes than this, in the longest time, are no stream.
     private static var leastBytes: Int64 { 256 }
 
     /// A guest that fills the ring in less time than this is fast,
-    private static var fast: Int64 { 1_000 }
+    private static var fast: Interval { .milliseconds(1) }
     /// and is read at once for so long.
-    private static var haste: Int64 { 50_000 }
+    private static var haste: Interval { .milliseconds(50) }
 
     /// So many notifications in a row may be of nothing, within so long a time.
     static var emptyLimit: Int { 30 }
-    static var emptyPeriod: Int64 { 200_000 }
+    static var emptyPeriod: Interval { .milliseconds(200) }
 
     /// How many notifications in a row were of nothing, and when the first of them was.
     private var emptyCount = 0
-    private var emptySince: Int64 = 0
+    private var emptySince = Instant.start
     /// When bytes were last taken, if more of the same may follow.
-    private var lastTaken: Int64?
+    private var lastTaken: Instant?
     /// Until when the guest is read at once.
-    private var hastyUntil: Int64 = 0
+    private var hastyUntil = Instant.start
 
     /// The guest was sent something, or has read of it: what it writes next may be awaited.
     mutating func sent() {
@@ -49,21 +50,21 @@ struct Pace {
 
     /// The guest notified, and there was nothing, nor has it read anything; for
     /// how long not to be notified, nil for not at all.
-    mutating func foundNothing(at time: @autoclosure () -> Int64) -> Int64? {
+    mutating func foundNothing(at time: @autoclosure () -> Instant) -> Interval? {
         lastTaken = nil
         emptyCount += 1
         guard emptyCount == 1 || emptyCount >= Self.emptyLimit else { return nil }
         let time = time()
         let left = emptySince + Self.emptyPeriod - time
-        if emptyCount > 1, left > 0 { return left }
+        if emptyCount > 1, left > .zero { return left }
         emptyCount = 1
         emptySince = time
         return nil
     }
 
-    /// The ring was emptied of `count` bytes at `time` (microseconds); for how
-    /// long to let more gather, nil for not at all.
-    mutating func took(_ count: Int, at time: @autoclosure () -> Int64) -> Int64? {
+    /// The ring was emptied of `count` bytes at `time`; for how
+    /// long to let more accumulate, nil for not at all.
+    mutating func took(_ count: Int, at time: @autoclosure () -> Instant) -> Interval? {
         guard count > 0 else {
             lastTaken = nil
             return nil
@@ -78,8 +79,8 @@ struct Pace {
         let elapsed = time - before
         if isFull, elapsed < Self.fast { hastyUntil = time + Self.haste }
         guard !isFull, time >= hastyUntil else { return nil }
-        guard Int64(count) * Self.longest >= elapsed * Self.leastBytes else { return nil }
-        let fill = elapsed * Self.aim / Int64(count)
+        guard Int64(count) * Self.longest.microseconds >= elapsed.microseconds * Self.leastBytes else { return nil }
+        let fill = Interval.microseconds(elapsed.microseconds * Self.aim / Int64(count))
         return fill < Self.shortest ? nil : min(fill, Self.longest)
     }
 }

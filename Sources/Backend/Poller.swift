@@ -1,77 +1,128 @@
 import CLibc
 import CXenIO
 import Channel
-import XenStore
+import System
 
-/// What a descriptor in the event loop belongs to.
-struct Token: Equatable {
-    enum Source: UInt32 {
-        case xenstore, eventChannels, signals, terminals, monitor, monitorClient
-        case sinkData, sinkListener
+/// What can happen to a descriptor (epoll(7)).
+struct Events: OptionSet {
+    let rawValue: UInt32
+
+    static var readable: Events { Events(rawValue: EPOLLIN.rawValue) }
+    static var writable: Events { Events(rawValue: EPOLLOUT.rawValue) }
+    /// The other end is gone; reported whether it was asked for or not, and so is `failed`.
+    static var hungUp: Events { Events(rawValue: EPOLLHUP.rawValue) }
+    static var failed: Events { Events(rawValue: EPOLLERR.rawValue) }
+}
+
+/// A descriptor in the event loop, with what its owner does when something
+/// happens to it. The loop knows no owner.
+final class Dispatch {
+    let descriptor: Int32
+    private let poller: Poller
+    fileprivate let handle: (Events) -> Void
+    /// What is polled for now; nil for nothing, not even hang-ups.
+    private var polled: Events?
+    /// Where the poller finds it.
+    fileprivate var slot: Poller.Slot
+
+    /// - Parameter descriptor: stays the owner's, who ends polling before closing it.
+    init(_ poller: Poller, _ descriptor: Int32, _ handle: @escaping (Events) -> Void) {
+        self.poller = poller
+        self.descriptor = descriptor
+        self.handle = handle
+        slot = poller.reserve()
+        poller.put(self, at: slot)
     }
 
-    var source: Source
-    /// The slot of a device, or of a monitor's client.
-    var slot: UInt32 = 0
-
-    var bits: UInt64 { UInt64(source.rawValue) << 32 | UInt64(slot) }
-
-    init(_ source: Source, slot: Int = 0) {
-        self.source = source
-        self.slot = UInt32(slot)
+    /// Polls for these events from now on; nil: for none.
+    ///
+    /// - Throws: what epoll_ctl(2) gives, as without memory; then all stays as it was.
+    func poll(for events: Events?) throws(Errno) {
+        guard events != polled else { return }
+        try poller.control(
+            events == nil ? EPOLL_CTL_DEL : polled == nil ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor,
+            events ?? [], slot)
+        polled = events
     }
 
-    init?(bits: UInt64) {
-        guard let source = Source(rawValue: UInt32(bits >> 32)) else { return nil }
-        self.source = source
-        slot = UInt32(truncatingIfNeeded: bits)
+    /// Takes the descriptor out of the loop. Events of it that are already there are dropped.
+    func end() {
+        if polled != nil { try? poller.control(EPOLL_CTL_DEL, descriptor, [], slot) }
+        polled = nil
+        poller.release(slot)
     }
 }
 
-/// epoll, level-triggered.
+/// The event loop's epoll, level-triggered.
 final class Poller {
+    /// A place in the table of dispatches. The generation tells an event of a
+    /// dispatch that has ended from one of its successor.
+    struct Slot: Equatable {
+        var index: UInt32
+        var generation: UInt32
+
+        var bits: UInt64 { UInt64(generation) << 32 | UInt64(index) }
+    }
+
     private let descriptor: Int32
     /// Linux before 5.11 has no epoll_pwait2, and waits for whole milliseconds.
     private var isPrecise = true
+    private var dispatches: [Dispatch?] = []
+    private var generations: [UInt32] = []
+    private var free: [UInt32] = []
 
     init() throws(ChannelError) {
-        descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
-        guard descriptor >= 0 else { throw ChannelError(.failed, "epoll: \(errorText(errno))") }
+        descriptor = try failing(as: "epoll") { () throws(Errno) in
+            try valueOrErrno(.open) { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+        }
     }
 
-    /// Polls a descriptor for `events`, from now on; nil: not at all.
-    func set(_ target: Int32, _ token: Token, _ events: UInt32?) {
+    fileprivate func reserve() -> Slot {
+        if let index = free.popLast() { return Slot(index: index, generation: generations[Int(index)]) }
+        dispatches.append(nil)
+        generations.append(0)
+        return Slot(index: UInt32(dispatches.count - 1), generation: 0)
+    }
+
+    fileprivate func put(_ dispatch: Dispatch, at slot: Slot) {
+        dispatches[Int(slot.index)] = dispatch
+    }
+
+    fileprivate func release(_ slot: Slot) {
+        guard generations[Int(slot.index)] == slot.generation else { return }
+        generations[Int(slot.index)] &+= 1
+        dispatches[Int(slot.index)] = nil
+        free.append(slot.index)
+    }
+
+    fileprivate func control(_ operation: Int32, _ target: Int32, _ events: Events, _ slot: Slot) throws(Errno) {
         var event = epoll_event()
-        event.events = events ?? 0
-        event.data.u64 = token.bits
-        guard events != nil else {
-            epoll_ctl(descriptor, EPOLL_CTL_DEL, target, &event)
-            return
-        }
-        if epoll_ctl(descriptor, EPOLL_CTL_MOD, target, &event) != 0, errno == ENOENT {
-            epoll_ctl(descriptor, EPOLL_CTL_ADD, target, &event)
-        }
+        event.events = events.rawValue
+        event.data.u64 = slot.bits
+        _ = try valueOrErrno(.epollControl) { epoll_ctl(descriptor, operation, target, &event) }
     }
 
-    /// Waits up to `microseconds` (nil: without limit) and hands out the events.
-    func wait(_ microseconds: Int64?, _ handle: (Token, UInt32) -> Void) {
+    /// Waits for at most this long (nil: without limit), and calls the owners of what happened.
+    func wait(_ interval: Interval?) {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 64) { buffer in
-            let count = wait(microseconds, buffer)
+            let count = wait(interval, buffer)
             for index in 0..<max(0, Int(count)) {
-                guard let token = Token(bits: buffer[index].data.u64) else { continue }
-                handle(token, buffer[index].events)
+                let bits = buffer[index].data.u64
+                let place = Int(UInt32(truncatingIfNeeded: bits))
+                guard place < dispatches.count, generations[place] == UInt32(bits >> 32) else { continue }
+                dispatches[place]?.handle(Events(rawValue: buffer[index].events))
             }
         }
     }
 
-    private func wait(_ microseconds: Int64?, _ buffer: UnsafeMutableBufferPointer<epoll_event>) -> Int32 {
-        if let microseconds, microseconds % 1000 != 0, isPrecise {
-            var time = timespec(tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000) * 1000)
-            let count = epoll_pwait2(descriptor, buffer.baseAddress, Int32(buffer.count), &time, nil)
+    private func wait(_ interval: Interval?, _ buffer: UnsafeMutableBufferPointer<epoll_event>) -> Int32 {
+        let start = buffer.baseAddress!
+        if let interval, interval.microseconds % 1000 != 0, isPrecise {
+            var time = interval.timespec
+            let count = epoll_pwait2(descriptor, start, Int32(buffer.count), &time, nil)
             guard count < 0, errno == ENOSYS else { return count }
             isPrecise = false
         }
-        let milliseconds = microseconds.map { Int32(clamping: ($0 + 999) / 1000) } ?? -1
-        return epoll_wait(descriptor, buffer.baseAddress, Int32(buffer.count), milliseconds)
+        return epoll_wait(descriptor, start, Int32(buffer.count), interval.map { $0.pollTimeout } ?? -1)
     }
 }

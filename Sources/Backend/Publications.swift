@@ -1,13 +1,14 @@
-import CLibc
 import Channel
+import XenConsole
 import XenStore
 
 /// What the daemon is about to write into xenstore.
 ///
 /// A node is only written while its device is there: writing into a directory
-/// that the toolstack, or the guest, has just removed would make it anew.
-struct Publications {
-    private struct Node {
+/// that the toolstack, or the guest, has just removed would make it again.
+final class Publications {
+    struct Node {
+        var device: Device
         var path: Bytes
         /// nil: the node is to be removed.
         var value: Bytes?
@@ -15,86 +16,100 @@ struct Publications {
         var condition: Bytes
     }
 
-    /// What could not be written of one guest's devices.
-    struct Failure {
-        var domid: UInt32
-        var error: StoreError
-    }
-
-    private var nodes: [(domid: UInt32, nodes: [Node])] = []
+    /// The nodes of each guest, in the order in which guests came.
+    private var guests: [(domid: UInt32, nodes: [Node])] = []
     /// Watches and unwatches, which belong to no transaction.
     private var watches = Batch()
 
+    var isEmpty: Bool { guests.isEmpty && watches.count == 0 }
+
     /// Writes into a device's backend directory.
-    mutating func write(_ device: Device, _ key: Bytes, _ value: Bytes) {
-        add(device, Node(path: device.backend / key, value: value, condition: device.backend))
+    func write(_ device: Device, _ node: BackendNode, _ value: Bytes) {
+        add(Node(device: device, path: device.backend / node, value: value, condition: device.backend))
     }
 
     /// Removes from a device's backend directory.
-    mutating func remove(_ device: Device, _ key: Bytes) {
-        add(device, Node(path: device.backend / key, value: nil, condition: device.backend))
+    func remove(_ device: Device, _ node: BackendNode) {
+        add(Node(device: device, path: device.backend / node, value: nil, condition: device.backend))
     }
 
     /// Writes a device's terminal into its frontend, where the toolstack has made
     /// the node for it. The directory is the guest's, who may keep us from reading it.
-    mutating func write(_ device: Device, tty: Bytes) {
-        let path = device.frontend / "tty"
-        add(device, Node(path: path, value: tty, condition: path))
+    func write(_ device: Device, terminal: Bytes) {
+        let path = device.frontend / FrontendNode.terminal
+        add(Node(device: device, path: path, value: terminal, condition: path))
     }
 
-    private mutating func add(_ device: Device, _ node: Node) {
-        if let index = nodes.firstIndex(where: { $0.domid == device.domid }) {
-            nodes[index].nodes.append(node)
+    private func add(_ node: Node) {
+        node.device.unpublished += 1
+        if let index = guests.firstIndex(where: { $0.domid == node.device.address.domid }) {
+            guests[index].nodes.append(node)
         } else {
-            nodes.append((device.domid, [node]))
+            guests.append((node.device.address.domid, [node]))
         }
     }
 
-    mutating func watch(_ path: Bytes, token: Bytes) {
+    func watch(_ path: Bytes, token: Bytes) {
         watches.watch(path, token: token)
     }
 
-    mutating func unwatch(_ path: Bytes, token: Bytes) {
+    func unwatch(_ path: Bytes, token: Bytes) {
         watches.unwatch(path, token: token)
     }
 
-    /// Writes it all, in one transaction for each guest: one that gets in the
-    /// way with its own nodes does so for itself, and not for long.
-    ///
-    /// - Returns: what could not be written, with xenstored still there.
-    func publish(_ store: StoreConnection) throws(StoreError) -> [Failure] {
-        if watches.count > 0 { _ = try store.run(watches) }
-        var failures: [Failure] = []
-        for (domid, nodes) in nodes {
-            do throws(StoreError) {
-                try store.withTransaction(attempts: 4, orElse: { $0 }) { (transaction, _) throws(StoreError) in
-                    var reads = Batch(in: transaction)
-                    for node in nodes { reads.read(node.condition) }
-                    let replies = try store.run(reads)
-                    var writes = Batch(in: transaction)
-                    for (index, node) in nodes.enumerated() where try isThere(replies, index) {
-                        if let value = node.value {
-                            writes.write(node.path, value)
-                        } else {
-                            writes.remove(node.path)
-                        }
-                    }
-                    return .commit((), last: writes)
-                }
-            } catch {
-                guard store.descriptor >= 0 else { throw error }
-                failures.append(Failure(domid: domid, error: error))
+    /// Takes the watches and unwatches; nil without any.
+    func takeWatches() -> Batch? {
+        guard watches.count > 0 else { return nil }
+        let taken = watches
+        watches = Batch()
+        return taken
+    }
+
+    /// Takes what is to be written of one guest; nil when there is nothing.
+    func takeGuest() -> GuestPublication? {
+        guard !guests.isEmpty else { return nil }
+        let (_, nodes) = guests.removeFirst()
+        return GuestPublication(nodes: nodes)
+    }
+
+    /// Forgets everything: xenstored is gone, and all is looked at when it is back.
+    func removeAll() {
+        for (_, nodes) in guests {
+            for node in nodes { node.device.unpublished -= 1 }
+        }
+        guests = []
+        watches = Batch()
+    }
+}
+
+/// What is written of one guest's devices, in one transaction: a guest that
+/// gets in the way with its own nodes does so for itself, and not for long.
+struct GuestPublication: TransactionBody {
+    let nodes: [Publications.Node]
+
+    func ask(_ batch: inout Batch) -> [Batch.Index] {
+        nodes.map { batch.read($0.condition) }
+    }
+
+    func write(_ replies: Replies, _ conditions: [Batch.Index], _ batch: inout Batch) throws(StoreError) -> Bool {
+        for (node, condition) in zip(nodes, conditions) where try isThere(replies, condition) {
+            if let value = node.value {
+                batch.write(node.path, value)
+            } else {
+                batch.remove(node.path)
             }
         }
-        return failures
+        return true
     }
 
     /// Whether a node was read; one that may not be is as good as none.
-    private func isThere(_ replies: Replies, _ index: Int) throws(StoreError) -> Bool {
+    private func isThere(_ replies: Replies, _ index: Batch.Index) throws(StoreError) -> Bool {
         do throws(StoreError) {
             return try replies.value(index) != nil
         } catch .refused {
             return false
+        } catch {
+            throw error
         }
     }
 }

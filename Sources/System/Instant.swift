@@ -52,6 +52,10 @@ public struct Interval: Sendable, Comparable {
     /// In whole milliseconds, as poll(2) takes them: at least as long, and never negative.
     public var pollTimeout: Int32 { Int32(clamping: max(0, (microseconds + 999) / 1000)) }
 
+    public var timespec: timespec {
+        CLibc.timespec(tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000) * 1000)
+    }
+
     public static func + (a: Interval, b: Interval) -> Interval {
         Interval(a.microseconds + b.microseconds)
     }

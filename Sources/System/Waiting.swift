@@ -2,8 +2,7 @@ import CLibc
 
 /// Does nothing for a while.
 public func pause(_ interval: Interval) {
-    var time = timespec(
-        tv_sec: Int(interval.microseconds / 1_000_000), tv_nsec: Int(interval.microseconds % 1_000_000) * 1000)
+    var time = interval.timespec
     nanosleep(&time, nil)
 }
 

@@ -69,37 +69,65 @@ extension BatchRunner {
         }
     }
 
-    /// Each part begins with the directory's generation count; the last one
-    /// ends with an empty string. After a change meanwhile all of it is read again.
     private func directoryInParts(_ path: Bytes, in transaction: Transaction) throws(StoreError) -> [Bytes]? {
-        attempts: for _ in 0..<100 {
-            var listing: [UInt8] = []
-            var generation: Bytes?
-            while true {
-                var batch = Batch(in: transaction)
-                let next = batch.directoryPart(path, offset: listing.count)
-                guard let part = try run(batch).value(next) else { return nil }
-                guard let end = part.array.firstIndex(of: 0) else {
-                    throw .protocolViolation(StaticText("a directory part without a generation"))
-                }
-                let current = Bytes(part.array[..<end])
-                if let generation, generation != current { continue attempts }
-                generation = current
-                let names = part.array[(end + 1)...]
-                if names.isEmpty || names == [0] { return strings(in: listing[...]) }
-                if names.count >= 2, names.suffix(2) == [0, 0] {
-                    listing.append(contentsOf: names.dropLast())
-                    return strings(in: listing[...])
-                }
-                guard names.last == 0 else {
-                    throw .protocolViolation(StaticText("a directory part that ends in a name"))
-                }
-                listing.append(contentsOf: names)
-                if listing.count > 1 << 24 {
-                    throw .protocolViolation(StaticText("a directory without an end"))
-                }
-            }
+        try run(DirectoryInParts(path, in: transaction))
+    }
+}
+
+/// A directory whose children exceed one message, by XS_DIRECTORY_PART.
+///
+/// Each part begins with the directory's generation count; the last one ends
+/// with an empty string. After a change meanwhile all of it is read again.
+public struct DirectoryInParts: Exchange {
+    private let path: Bytes
+    private let transaction: Transaction
+    private var part: Batch.Index?
+    private var listing: [UInt8] = []
+    private var generation: Bytes?
+    private var attempts = 0
+
+    public init(_ path: Bytes, in transaction: Transaction = .none) {
+        self.path = path
+        self.transaction = transaction
+    }
+
+    public mutating func next(_ replies: Replies?) throws(StoreError) -> ExchangeStep<[Bytes]?> {
+        if let replies, let part {
+            guard let value = try replies.value(part) else { return .done(nil) }
+            if let names = try take(value) { return .done(names) }
         }
-        throw .timedOut
+        var batch = Batch(in: transaction)
+        part = batch.directoryPart(path, offset: listing.count)
+        return .send(batch)
+    }
+
+    /// All names, once there are.
+    private mutating func take(_ part: Bytes) throws(StoreError) -> [Bytes]? {
+        guard let end = part.array.firstIndex(of: 0) else {
+            throw .protocolViolation(StaticText("a directory part without a generation"))
+        }
+        let current = Bytes(part.array[..<end])
+        if let generation, generation != current {
+            attempts += 1
+            guard attempts < 100 else { throw .timedOut }
+            listing = []
+            self.generation = nil
+            return nil
+        }
+        generation = current
+        let names = part.array[(end + 1)...]
+        if names.isEmpty || names == [0] { return strings(in: listing[...]) }
+        if names.count >= 2, names.suffix(2) == [0, 0] {
+            listing.append(contentsOf: names.dropLast())
+            return strings(in: listing[...])
+        }
+        guard names.last == 0 else {
+            throw .protocolViolation(StaticText("a directory part that ends in a name"))
+        }
+        listing.append(contentsOf: names)
+        if listing.count > 1 << 24 {
+            throw .protocolViolation(StaticText("a directory without an end"))
+        }
+        return nil
     }
 }

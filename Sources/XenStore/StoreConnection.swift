@@ -22,6 +22,12 @@ public final class StoreConnection {
     public let isSocket: Bool
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
+    /// The batch that is under way, what came of its replies, and how much of it was sent.
+    private var batch = Batch()
+    private var replies = Replies(to: Batch())
+    private var sent = 0
+    /// Whether a batch is under way.
+    public private(set) var isUnderWay = false
 
     /// How long to look for replies before sleeping until there are some.
     private static var attention: Interval { .microseconds(50) }
@@ -38,12 +44,13 @@ public final class StoreConnection {
     /// run, and takes requests that nobody answers. So where there is a socket,
     /// though nobody listens on it, the device is not tried.
     ///
+    /// - Parameter patience: how long to wait for a place in xenstored's queue of new connections.
     /// - Throws: `.disconnected`.
-    public init(bySocket: Bool = false) throws(StoreError) {
+    public init(bySocket: Bool = false, patience: Interval = StoreConnection.timeLimit) throws(StoreError) {
         let named = getenv("XENSTORED_PATH").map { Bytes(cString: $0) }
         let directory = getenv("XENSTORED_RUNDIR").map { Bytes(cString: $0) } ?? "/var/run/xenstored"
         do throws(StoreError) {
-            descriptor = try Self.connect(named ?? directory + "/socket")
+            descriptor = try Self.connect(named ?? directory + "/socket", patience)
             isSocket = true
         } catch {
             let usual: Bytes = access("/dev/xen/xenbus", F_OK) == 0 ? "/dev/xen/xenbus" : "/proc/xen/xenbus"
@@ -72,9 +79,9 @@ public final class StoreConnection {
         return nil
     }
 
-    private static func connect(_ path: Bytes) throws(StoreError) -> Int32 {
+    private static func connect(_ path: Bytes, _ patience: Interval) throws(StoreError) -> Int32 {
         do throws(Errno) {
-            return try connectToSocket(path, until: .now + timeLimit)
+            return try connectToSocket(path, until: .now + patience)
         } catch {
             throw .disconnected(error.number)
         }
@@ -82,40 +89,98 @@ public final class StoreConnection {
 
     /// Sends a batch and waits for all of its replies.
     public func run(_ batch: Batch) throws(StoreError) -> Replies {
+        let deadline = Instant.now + Self.timeLimit
+        try start(batch)
+        while true {
+            do throws(StoreError) {
+                if let replies = try waitAndProceed(until: deadline) { return replies }
+            } catch {
+                close()
+                throw error
+            }
+        }
+    }
+
+    private func waitAndProceed(until deadline: Instant) throws(StoreError) -> Replies? {
+        guard replies.missing > 0 else { return try receiveReplies() }
+        try sendRequests()
+        guard Instant.now < deadline else { throw .timedOut }
+        if wantsToSend || !isSocket || !isAnsweredSoon() {
+            // The device does not tell when it can be written: a write blocks.
+            try wait(forSpace: wantsToSend && isSocket, atOnce: wantsToSend && !isSocket, until: deadline)
+        }
+        return try receiveReplies()
+    }
+
+    // MARK: a batch without waiting
+
+    /// Makes a batch the one that is under way; there is none before.
+    public func start(_ batch: Batch) throws(StoreError) {
         guard !batch.isTooLong else { throw .tooLong }
         guard descriptor >= 0 else { throw .disconnected(EBADF) }
-        var replies = Replies(to: batch)
+        self.batch = batch
+        replies = Replies(to: batch)
+        sent = 0
+        isUnderWay = true
+    }
+
+    /// Sends and receives what is possible without waiting; the replies to the
+    /// batch under way, once there are all of them. Watch events come along.
+    public func proceed() throws(StoreError) -> Replies? {
+        guard descriptor >= 0 else { throw .disconnected(EBADF) }
         do throws(StoreError) {
-            try exchange(batch, &replies)
+            while true {
+                if isUnderWay { try sendRequests() }
+                if let replies = try receiveReplies() { return replies }
+                // The device takes the next request after the reply to the one before.
+                if isSocket || !wantsToSend { return nil }
+            }
         } catch {
             close()
             throw error
         }
+    }
+
+    /// Whether `proceed` could send more if there were space in the socket.
+    public var wantsToSend: Bool { isUnderWay && sent < sendable }
+
+    /// How much of the batch may be sent by now.
+    private var sendable: Int {
+        let answered = batch.count - replies.missing
+        return isSocket || answered + 1 >= batch.count ? batch.bytes.count : batch.starts[answered + 1]
+    }
+
+    private func sendRequests() throws(StoreError) {
+        let end = sendable
+        if sent < end { sent += try send(batch.bytes, sent..<end) }
+    }
+
+    /// Reads what is there; the replies, once there are all of them.
+    private func receiveReplies() throws(StoreError) -> Replies? {
+        if !isUnderWay || replies.missing > 0 { try receive() }
+        while let message = try decoder.message() {
+            if message.type == Operation.watchEvent.rawValue {
+                try note(decoder.bytes[message.payload])
+            } else {
+                guard isUnderWay else { throw .protocolViolation(StaticText("a reply to no request")) }
+                try replies.take(message, decoder.bytes)
+            }
+        }
+        guard isUnderWay else {
+            _ = decoder.takeBytes()
+            return nil
+        }
+        guard replies.missing == 0 else { return nil }
+        isUnderWay = false
+        replies.finish(decoder.takeBytes())
         return replies
     }
 
-    private func exchange(_ batch: Batch, _ replies: inout Replies) throws(StoreError) {
-        let deadline = Instant.now + Self.timeLimit
-        var sent = 0
-        while replies.missing > 0 {
-            let answered = batch.count - replies.missing
-            let end = isSocket || answered + 1 >= batch.count ? batch.bytes.count : batch.starts[answered + 1]
-            if sent < end { sent += try send(batch.bytes, sent..<end) }
-            guard Instant.now < deadline else { throw .timedOut }
-            if sent < end || !isSocket || !isAnsweredSoon() {
-                // The device does not tell when it can be written: a write blocks.
-                try wait(forSpace: sent < end && isSocket, atOnce: sent < end && !isSocket, until: deadline)
-            }
-            try receive()
-            while let message = try decoder.message() {
-                if message.type == Operation.watchEvent.rawValue {
-                    try note(decoder.bytes[message.payload])
-                } else {
-                    try replies.take(message, decoder.bytes)
-                }
-            }
-        }
-        replies.finish(decoder.takeBytes())
+    /// The watch events that came along, which are taken.
+    public func takenEvents() -> [WatchEvent] {
+        let taken = events
+        events = []
+        return taken
     }
 
     /// Writes what is possible of a range; returns how much that was.
@@ -186,23 +251,8 @@ public final class StoreConnection {
 
     /// Takes the watch events that have arrived, without waiting.
     public func takeEvents() throws(StoreError) -> [WatchEvent] {
-        guard descriptor >= 0 else { throw .disconnected(EBADF) }
-        do throws(StoreError) {
-            try receive()
-            while let message = try decoder.message() {
-                guard message.type == Operation.watchEvent.rawValue else {
-                    throw StoreError.protocolViolation(StaticText("a reply to no request"))
-                }
-                try note(decoder.bytes[message.payload])
-            }
-        } catch {
-            close()
-            throw error
-        }
-        _ = decoder.takeBytes()
-        let taken = events
-        events = []
-        return taken
+        _ = try proceed()
+        return takenEvents()
     }
 
     /// Waits for watch events until `deadline`; empty when none came.

@@ -1,7 +1,6 @@
 import Backend
 import CLibc
 import Channel
-import XenStore
 
 let version: StaticString = "0.1.0"
 
@@ -19,7 +18,7 @@ let usage: Text = """
       --help               this text
       --version            the version
 
-    Signals: SIGTERM ends it in order, SIGHUP opens log and PATH files anew,
+    Signals: SIGTERM ends it in order, SIGHUP reopens log and PATH files,
     SIGUSR1 logs each channel's counters.
     """
 

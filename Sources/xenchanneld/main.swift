@@ -4,7 +4,7 @@ import CLibc
 import CXenIO
 import Channel
 import FileSystem
-import XenStore
+import System
 
 exit(run())
 
@@ -24,7 +24,7 @@ func run() -> Int32 {
         var line = Bytes("xenchanneld: ")
         line.append(error.message.bytes)
         line.append("\n")
-        _ = line.array.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        try? writeAll(line.array, to: 2)
         return error.kind == .invalid ? 2 : 1
     }
 }
@@ -34,28 +34,19 @@ func serve(_ options: ServeOptions) throws(ChannelError) {
     let log = try Log(options.logFile, options.logLevel)
     raiseDescriptorLimit()
     let pidFile = try options.pidFile.map { (path) throws(ChannelError) in try PIDFile(path) }
-    // Signals come by the event loop, in between everything else.
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, signal) }
-    sigaddset(&signals, SIGPIPE)
-    sigprocmask(SIG_BLOCK, &signals, nil)
-    sigdelset(&signals, SIGPIPE)
-    let descriptor = signalfd(-1, &signals, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
-    guard descriptor >= 0 else { throw ChannelError(.failed, "signalfd: \(errorText(errno))") }
-
+    let signals = try Signals()
     let server = try Server(log, options.server)
     // Only now, so that whoever started it learns of what went wrong, or that it serves.
     if !options.isForeground {
         guard daemon(0, 0) == 0 else {
-            throw ChannelError(.failed, "cannot go into the background: \(errorText(errno))")
+            throw ChannelError(.failed, "cannot go into the background: \(Errno(errno))")
         }
         try server.reopenGrants()
     }
     try pidFile?.write()
     log(.info, "version \(version) serves")
     notify("READY=1")
-    server.serve(signals: descriptor)
+    try server.serve(signals)
     notify("STOPPING=1")
     pidFile?.remove()
 }
@@ -63,10 +54,8 @@ func serve(_ options: ServeOptions) throws(ChannelError) {
 /// Where a standard stream is closed, its number would be that of the next
 /// socket, which then would get what is printed.
 func openStandardStreams() {
-    let null = open_file("/dev/null", O_RDWR | O_CLOEXEC, 0)
-    guard null >= 0 else { return }
-    var status = stat()
-    for stream: Int32 in 0...2 where fstat(stream, &status) != 0 { dup2(null, stream) }
+    guard let null = try? openFile("/dev/null", O_RDWR) else { return }
+    for stream: Int32 in 0...2 where (try? status(of: stream)) == nil { dup2(null, stream) }
     close(null)
 }
 
@@ -102,9 +91,13 @@ struct PIDFile {
 
     init(_ path: Bytes) throws(ChannelError) {
         self.path = path
-        descriptor = path.withCString { open_file($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644) }
-        guard descriptor >= 0 else { throw ChannelError(.failed, "cannot open \(path): \(errorText(errno))") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let file = try failing(as: "cannot open \(path)") { () throws(Errno) in
+            try openFile(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o644)
+        }
+        descriptor = file
+        do throws(Errno) {
+            _ = try valueOrErrno(.lock) { flock(file, LOCK_EX | LOCK_NB) }
+        } catch {
             throw ChannelError(.failed, "another xenchanneld holds \(path)")
         }
     }
@@ -112,34 +105,31 @@ struct PIDFile {
     func write() throws(ChannelError) {
         var text = Bytes(decimal: getpid())
         text.append("\n")
-        guard ftruncate(descriptor, 0) == 0,
-            text.array.withUnsafeBytes({ CLibc.write(descriptor, $0.baseAddress, $0.count) }) == text.count
-        else { throw ChannelError(.failed, "cannot write \(path): \(errorText(errno))") }
+        try failing(as: "cannot write \(path)") { () throws(Errno) in
+            _ = try valueOrErrno(.truncate) { ftruncate(descriptor, 0) }
+            try writeAll(text.array, to: descriptor)
+        }
     }
 
     func remove() {
-        _ = path.withCString { unlink($0) }
+        removeFile(path)
     }
 }
 
 func print(_ text: Text) {
     var line = text.bytes
     line.append("\n")
-    _ = line.array.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
+    try? writeAll(line.array, to: 1)
 }
 
 /// The words after the program's name. Embedded Swift has no CommandLine; the
 /// kernel tells.
 func arguments() throws(ChannelError) -> [Bytes] {
-    let descriptor = open_file("/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0)
-    guard descriptor >= 0 else { throw ChannelError(.failed, "cannot read /proc/self/cmdline: \(errorText(errno))") }
-    defer { close(descriptor) }
     var text: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count > 0 else { break }
-        text.append(contentsOf: buffer[..<count])
+    try failing(as: "cannot read /proc/self/cmdline") { () throws(Errno) in
+        let descriptor = try openFile("/proc/self/cmdline", O_RDONLY)
+        defer { close(descriptor) }
+        while try receive(from: descriptor, atMost: 4096, { text.append(contentsOf: $0) }) > 0 {}
     }
     return text.split(separator: 0, omittingEmptySubsequences: false).dropFirst().dropLast().map { Bytes($0) }
 }

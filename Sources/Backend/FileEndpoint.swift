@@ -2,6 +2,8 @@ import CLibc
 import CXenIO
 import Channel
 import FileSystem
+import System
+import XenConsole
 
 /// PATH: what the guest writes is appended to a file.
 ///
@@ -9,14 +11,14 @@ import FileSystem
 /// the guest instead of losing its log. Each write is announced in the journal
 /// first: a daemon that was killed between the write and the ring's update
 /// tells from the file's size what was delivered.
-final class PathSink: Sink {
+final class FileEndpoint: Endpoint {
     private let path: Bytes
     private let journal: Journal
-    private let owner: Journal.Owner
+    private let owner: ConsoleAddress
     private var entry: Int?
     private var descriptor: Int32 = -1
 
-    init(_ path: Bytes, _ journal: Journal, _ owner: Journal.Owner) {
+    init(_ path: Bytes, _ journal: Journal, _ owner: ConsoleAddress) {
         self.path = path
         self.journal = journal
         self.owner = owner
@@ -29,12 +31,8 @@ final class PathSink: Sink {
     override func open() throws(ChannelError) {
         entry = journal.entry(of: owner)
         guard entry != nil else { throw ChannelError(.failed, "the journal has no place for \(path)") }
-        do throws(ChannelError) {
-            descriptor = try openLogFile(path)
-        } catch {
-            // The entry stays: it may tell of a write before the daemon was killed.
-            throw error
-        }
+        // On error the entry stays: it may tell of a write before the daemon was killed.
+        descriptor = try openLogFile(path)
     }
 
     override func close() {
@@ -56,16 +54,19 @@ final class PathSink: Sink {
     }
 
     override func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {
-        guard descriptor >= 0, let entry else { return .failed(EBADF) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return .failed(errno) }
-        journal.begin(
-            entry, position: position, count: segments.count, size: Int64(status.st_size), inode: UInt64(status.st_ino))
-        let count = withVector(segments) { writev(descriptor, $0, $1) }
-        if count > 0 { return .took(count) }
-        let number = count < 0 ? errno : ENOSPC
-        journal.end(entry)
-        return number == EINTR ? .took(0) : .failed(number)
+        guard descriptor >= 0, let entry else { return .failed(Errno(EBADF)) }
+        do throws(Errno) {
+            let status = try status(of: descriptor)
+            journal.begin(
+                entry, position: position, count: segments.count, size: Int64(status.st_size),
+                inode: UInt64(status.st_ino))
+            let count = try valueOrErrno(.write) { withVector(segments) { writev(descriptor, $0, $1) } }
+            guard count > 0 else { throw Errno(ENOSPC) }
+            return .took(count)
+        } catch {
+            journal.end(entry)
+            return .failed(error)
+        }
     }
 
     override func consumed() {
@@ -73,8 +74,7 @@ final class PathSink: Sink {
     }
 
     override func delivered(_ ring: RingLocation, from position: UInt32, of count: Int) -> Int {
-        var status = stat()
-        guard let entry, descriptor >= 0, fstat(descriptor, &status) == 0 else { return 0 }
+        guard let entry, descriptor >= 0, let status = try? status(of: descriptor) else { return 0 }
         return min(count, journal.delivered(
             entry, ring, position: position, size: Int64(status.st_size), inode: UInt64(status.st_ino)))
     }

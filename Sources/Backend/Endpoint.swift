@@ -1,58 +1,55 @@
 import CLibc
 import CXenIO
 import Channel
+import System
+import XenConsole
 
 /// Where a channel's bytes go to and come from in the backend domain.
 ///
-/// One subclass for each connection; this one is the base, and by itself NONE.
-class Sink {
+/// One subclass for each connection. An endpoint owns its descriptors and what
+/// happens when one of them is ready: it calls `wake`.
+class Endpoint {
     enum Outcome: Equatable {
         /// So many bytes were delivered.
         case took(Int)
         /// So many bytes were thrown away, with nobody there to take them.
         case dropped(Int)
-        /// It is full; `dataDescriptor` becomes writable.
+        /// It is full; once it is not, it wakes.
         case blocked
-        /// It failed with this errno, and is to be tried again in a second.
-        case failed(Int32)
+        /// It failed, and is to be tried again later.
+        case failed(Errno)
     }
 
-    /// What a descriptor stands for.
-    enum Role: UInt32 {
-        case data = 0
-        case listener = 1
+    /// What an endpoint says when it wakes its device.
+    enum Wake {
+        /// Something changed; it may take bytes, or somebody has come or gone.
+        case changed
+        /// It may also have bytes for the guest.
+        case hasInput
     }
 
-    /// The descriptor that bytes go through; -1 for none.
-    var dataDescriptor: Int32 { -1 }
-    /// The descriptor where clients wait; -1 for none.
-    var listenDescriptor: Int32 { -1 }
-    /// Whether the listener should be polled.
-    var wantsClient: Bool { false }
-    /// No client can be accepted now for want of descriptors, though one waits.
-    var clientMustWait: Bool { false }
+    /// Tells the endpoint's device that something happened.
+    var wake: (Wake) -> Void = { _ in }
+
     /// Whether bytes may still come.
-    var canRead: Bool { dataDescriptor >= 0 }
-    /// Whether some of them are here already, of which epoll does not tell.
+    var canRead: Bool { false }
+    /// Whether some of them are here already, of which no descriptor tells.
     var holdsInput: Bool { false }
-    /// Whether the other end is gone though it may have left bytes; epoll would
-    /// report that for ever.
-    var isHungUp: Bool { false }
+    /// A client waits that cannot be accepted now, for want of descriptors.
+    var clientMustWait: Bool { false }
     /// The terminal to publish.
-    var tty: Bytes? { nil }
+    var terminal: Bytes? { nil }
     /// Whether somebody is at the other end, where that can be told.
     var hasClient: Bool { false }
 
-    /// Opens the sink; what was opened is closed again on error.
+    /// Opens the endpoint; what was opened is closed again on error.
     func open() throws(ChannelError) {}
-    /// Closes it for good, and takes away what `open` made.
+    /// Closes it, and removes what `open` made, but for files.
     func close() {}
     /// SIGHUP: files may have been moved away.
     func reopen() {}
-    /// What epoll reported for a descriptor.
-    func ready(_ role: Role, _ events: UInt32) {}
-    /// Whether the sink's terminal is among these, which were opened or closed.
-    func wasUsed(_ terminals: TerminalWatch.Changes) -> Bool { false }
+    /// Says what to wake for: space to write, and bytes to read.
+    func poll(forSpace: Bool, forInput: Bool) throws(Errno) {}
 
     /// Delivers bytes from the guest; `position` is the ring's index of the first.
     func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {
@@ -71,23 +68,41 @@ class Sink {
 }
 
 /// NONE: reads block, writes vanish.
-final class NoneSink: Sink {
+final class NoneEndpoint: Endpoint {
     // What vanishes is not lost: that is what NONE is for.
     override func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {
         .took(segments.count)
     }
 }
 
-/// A connection that another toolstack knows: never opens.
-final class UnknownSink: Sink {
-    private let word: Bytes
+/// A connection that cannot be served: never opens.
+final class ImpossibleEndpoint: Endpoint {
+    private let cause: Text
 
-    init(_ word: Bytes) {
-        self.word = word
+    init(_ cause: Text) {
+        self.cause = cause
     }
 
     override func open() throws(ChannelError) {
-        throw ChannelError(.failed, "no connection is called \(word)")
+        throw ChannelError(.failed, cause)
+    }
+}
+
+/// What endpoints are made with.
+struct Endpoints {
+    let poller: Poller
+    let terminals: TerminalWatch
+    let journal: Journal
+
+    func endpoint(for description: DeviceDescription, of address: ConsoleAddress) -> Endpoint {
+        switch description.connection {
+        case nil: ImpossibleEndpoint("the channel has no path")
+        case .unknown?: ImpossibleEndpoint("no connection is called \(description.word)")
+        case Connection.none?: NoneEndpoint()
+        case .pty?: PTYEndpoint(poller, terminals)
+        case .path(let path)?: FileEndpoint(path, journal, address)
+        case .socket(let path)?: SocketEndpoint(path, poller)
+        }
     }
 }
 

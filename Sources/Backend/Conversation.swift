@@ -1,0 +1,243 @@
+import Channel
+import System
+import XenConsole
+import XenStore
+
+/// What the daemon says to xenstored, one thing after another: what devices
+/// have to publish, then what directories have, then what changed consoles say.
+///
+/// A console is looked at only when nothing of it waits to be written, so that
+/// what is read is never older than what the daemon said last.
+final class Conversation {
+    private let log: Log
+    private let session: StoreSession
+    private let table: DeviceTable
+    private let publications: Publications
+    private let actions: DeviceActions
+    private let retries: Retries
+    private let channels: EventChannels
+    private let journal: Journal
+
+    private var changed = ChangedConsoles()
+    /// The directories to be listed: that of all guests with backends, and those of guests.
+    private var mustListGuests = false
+    private var guestsToList: [UInt32] = []
+    /// Backends whose guests are gone.
+    private var orphans: [ConsoleAddress] = []
+    /// The nodes that are being written.
+    private var publishing: [Publications.Node] = []
+    /// The journal has no entries but those of channels that are there.
+    private var isJournalTidy = false
+
+    /// How many consoles are looked at before bytes have their turn.
+    private static var consolesAtOnce: Int { 64 }
+
+    init(
+        _ log: Log, _ session: StoreSession, _ table: DeviceTable, _ publications: Publications,
+        _ actions: DeviceActions, _ retries: Retries, _ channels: EventChannels, _ journal: Journal
+    ) {
+        self.log = log
+        self.session = session
+        self.table = table
+        self.publications = publications
+        self.actions = actions
+        self.retries = retries
+        self.channels = channels
+        self.journal = journal
+        session.onEvent = { [unowned(unsafe) self] event in note(event) }
+        session.onReconnect = { [unowned(unsafe) self] in begin(again: true) }
+        session.onLoss = { [unowned(unsafe) self] in forget() }
+    }
+
+    // MARK: what changed
+
+    /// Looks at everything that is there. `again`: xenstored was gone meanwhile.
+    func begin(again: Bool = false) {
+        var watched: UInt32?
+        for device in table.devices where again {
+            if watched != device.address.domid { actions.watchFrontends(of: device.address.domid) }
+            watched = device.address.domid
+            // What was to be published when it went is.
+            if device.endpoint.terminal != nil { publishLater(device) }
+        }
+        noteBackends()
+    }
+
+    private func note(_ event: WatchEvent) {
+        switch Change(event, backends: ConsoleAddress.backends(in: session.ownDomid)) {
+        case nil: break
+        case .backends?: noteBackends()
+        case .guest(let domid)?:
+            noteDevices(of: domid)
+            if !guestsToList.contains(domid) { guestsToList.append(domid) }
+        case .backend(let address)?: changed.insert(address)
+        case .frontends(let domid)?: noteDevices(of: domid)
+        case .frontend(let address, let node)?:
+            guard let device = table[address] else { return }
+            changed.insert(address)
+            switch node {
+            case .ringReference?, .port?: _ = device.state.step(.locationWritten)
+            case .state?: _ = device.state.step(.stateWritten)
+            default: break
+            }
+        }
+    }
+
+    private func noteBackends() {
+        for device in table.devices { changed.insert(device.address) }
+        mustListGuests = true
+    }
+
+    private func noteDevices(of domid: UInt32) {
+        for device in table.devices(of: domid) { changed.insert(device.address) }
+    }
+
+    /// xenstored is gone: all is looked at when it is back.
+    private func forget() {
+        finishPublishing()
+        publications.removeAll()
+        changed = ChangedConsoles()
+        mustListGuests = false
+        guestsToList = []
+        orphans = []
+    }
+
+    // MARK: what is said next
+
+    /// Says the next thing, unless xenstored has still to answer the last.
+    func proceed() {
+        guard session.isIdle else { return }
+        if let watches = publications.takeWatches() {
+            session.run(SingleBatch(watches)) { _ in }
+        } else if let guest = publications.takeGuest() {
+            publish(guest)
+        } else if let orphan = orphans.popLast() {
+            remove(orphan)
+        } else if mustListGuests {
+            mustListGuests = false
+            listGuests()
+        } else if !guestsToList.isEmpty {
+            listBackends(of: guestsToList)
+            guestsToList = []
+        } else if !changed.isEmpty {
+            look(at: changed.take(atMost: Self.consolesAtOnce))
+        } else if !isJournalTidy {
+            // Everything that is there was looked at: what else the journal has is
+            // of channels that went while no daemon ran.
+            isJournalTidy = true
+            journal.releaseAll { table[$0] != nil }
+        }
+    }
+
+    private func publish(_ guest: GuestPublication) {
+        publishing = guest.nodes
+        session.run(TransactionExchange(guest, attempts: 4)) { [unowned(unsafe) self] result in
+            let domid = publishing.first?.device.address.domid
+            finishPublishing()
+            guard case .failure(let error) = result, let domid else { return }
+            var isTold = false
+            for device in table.devices(of: domid) {
+                publishLater(device)
+                if !isTold, device.mayLog() {
+                    log(.error, "\(device.title): \(error.text); trying again each second")
+                }
+                isTold = true
+            }
+        }
+    }
+
+    private func finishPublishing() {
+        for node in publishing { node.device.unpublished -= 1 }
+        publishing = []
+    }
+
+    /// What a device has to say is written again in a second.
+    private func publishLater(_ device: Device) {
+        device.mustPublish = true
+        retries.add(device)
+    }
+
+    private func remove(_ orphan: ConsoleAddress) {
+        let removal = OrphanRemoval(address: orphan, backendDomid: session.ownDomid)
+        session.run(TransactionExchange(removal, attempts: 8)) { [unowned(unsafe) self] result in
+            if case .failure(let error) = result {
+                log(.error, "domain \(orphan.domid): removing what is left of its backend: \(error.text)")
+            }
+        }
+    }
+
+    private func listGuests() {
+        session.run(Directories([ConsoleAddress.backends(in: session.ownDomid)])) { [unowned(unsafe) self] result in
+            guard case .success(let directories) = result, let guests = directories.first else { return }
+            for domid in guests.compactMap({ domidNumber($0.array) }) where !guestsToList.contains(domid) {
+                guestsToList.append(domid)
+            }
+        }
+    }
+
+    private func listBackends(of domids: [UInt32]) {
+        let paths = domids.map { ConsoleAddress.backends(in: session.ownDomid) / $0 }
+        session.run(Directories(paths)) { [unowned(unsafe) self] result in
+            guard case .success(let directories) = result else { return }
+            for (domid, entries) in zip(domids, directories) {
+                for address in entries.compactMap({ ConsoleAddress(domid: domid, entry: $0) }) { changed.insert(address) }
+            }
+        }
+    }
+
+    // MARK: looking
+
+    private func look(at addresses: [ConsoleAddress]) {
+        // What devices have to do then takes a while: whoever else has bytes is
+        // to have a turn right after.
+        channels.takeAll()
+        var batch = Batch()
+        let consoles = addresses.map { DeviceNodes($0, in: session.ownDomid, asking: &batch) }
+        session.run(SingleBatch(batch)) { [unowned(unsafe) self] result in
+            guard case .success(let replies) = result else { return }
+            for console in consoles { look(at: console.address, console.reading(replies)) }
+        }
+    }
+
+    private func look(at address: ConsoleAddress, _ reading: DeviceReading?) {
+        var device = table[address]
+        guard let reading else {
+            if let device { actions.step(device, .vanished) }
+            return
+        }
+        if let known = device {
+            // It has said something since.
+            guard known.unpublished == 0 else { return changed.insert(address) }
+            if reading.isDomainGone {
+                actions.step(known, .vanished)
+                orphans.append(address)
+                return
+            }
+            if reading.isOfAnother(than: known) {
+                // It was removed, and another one added, between two looks.
+                actions.step(known, .vanished)
+                device = nil
+            }
+        }
+        if device == nil, reading.isForUs { device = actions.newDevice(at: address, in: session.ownDomid, reading) }
+        if let device { actions.step(device, .observed(reading.observation)) }
+    }
+
+    /// Lets a device try again what failed.
+    func retry(_ device: Device) {
+        if device.mustPublish {
+            device.mustPublish = false
+            if let terminal = device.endpoint.terminal { publications.write(device, terminal: terminal) }
+            changed.insert(device.address)
+        }
+        actions.step(device, .retry)
+    }
+}
+
+extension DeviceReading {
+    /// Whether the nodes are not those that `device` was made from. Only the
+    /// toolstack writes state 1, when it makes the nodes.
+    fileprivate func isOfAnother(than device: Device) -> Bool {
+        observation.own == .initialising && device.state.phase != .new || description != device.description
+    }
+}

@@ -1,0 +1,44 @@
+import System
+
+/// The devices that try again later what failed, in the order of their times.
+final class Retries {
+    /// How long until it is tried again.
+    static var pause: Interval { .seconds(1) }
+    /// How many try again before everybody else has a turn.
+    private static var atOnce: Int { 32 }
+
+    /// The earliest is the last.
+    private var entries: [(due: Instant, device: Device)] = []
+
+    /// When the first of them is due.
+    var due: Instant? { entries.last?.due }
+
+    /// Tries again in a second; a device that waits already does so for that long.
+    func add(_ device: Device) {
+        guard device.retryAt == nil else { return }
+        let due = Instant.now + Self.pause
+        device.retryAt = due
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].due > due { low = middle + 1 } else { high = middle }
+        }
+        entries.insert((due, device), at: low)
+    }
+
+    /// Takes devices that are due, not too many.
+    func takeDue() -> [Device] {
+        guard let due, due <= .now else { return [] }
+        var taken: [Device] = []
+        let now = Instant.now
+        while let entry = entries.last, entry.due <= now, taken.count < Self.atOnce {
+            entries.removeLast()
+            // One that does not need it any more has no time, or a new one.
+            guard entry.device.retryAt == entry.due else { continue }
+            entry.device.retryAt = nil
+            taken.append(entry.device)
+        }
+        return taken
+    }
+}
