@@ -104,6 +104,13 @@ final class Conversation {
 
     // MARK: what is said next
 
+    /// Whether there is more to say, and nothing to wait for.
+    var isPending: Bool {
+        session.isIdle
+            && !(publications.isEmpty && orphans.isEmpty && !mustListGuests && guestsToList.isEmpty && changed.isEmpty
+                && isJournalTidy)
+    }
+
     /// Says the next thing, unless xenstored has still to answer the last.
     func proceed() {
         guard session.isIdle else { return }

@@ -60,7 +60,6 @@ public final class Server {
             try signals.listen(poller) { [unowned(unsafe) self] signal in handle(signal) }
         }
         conversation.begin()
-        conversation.proceed()
         while isRunning {
             poller.wait(timeout())
             session.tick()
@@ -77,7 +76,7 @@ public final class Server {
 
     /// How long to wait for events; nil for as long as it takes.
     private func timeout() -> Interval? {
-        if !ready.isEmpty { return .zero }
+        if !ready.isEmpty || conversation.isPending { return .zero }
         var due: Instant?
         for other in [session.due, retries.due, pump.due] {
             guard let other else { continue }

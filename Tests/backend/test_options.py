@@ -182,7 +182,7 @@ def test_hangup_opens_files_anew(daemon, channels, place):
 
 
 def test_hangup_while_a_file_cannot_be_opened(daemon, channels, place):
-    """Only open files are opened anew; the others when they are tried again."""
+    """Only open files are reopened; the others when they are tried again."""
     (place / "directory").mkdir()
     channel = channels.add(Connection.PATH, place / "directory" / "file")
     before = daemon.open_descriptors()
@@ -211,7 +211,7 @@ def test_counters(daemon, channels, place):
     daemon.signal(signal.SIGUSR1)
     lines = wait_until(lambda: [line for line in daemon.log().splitlines() if "from guest" in line])
     wait_until(lambda: daemon.log().count("from guest") == 2)
-    assert "domain 1, channel 0" in lines[0] and served[0].name in lines[0]
+    assert f'domain 1: channel "{served[0].name}" (devid 0)' in lines[0]
     assert lines[0].endswith("from guest 8, to guest 4, dropped 7, state 4")
     client.close()
 
