@@ -8,7 +8,7 @@ struct DocumentReader {
     /// The key of the array; nil when the document itself is the object.
     let array: StaticString?
     /// What was read, in the document's order.
-    var objects: [ObjectReader]
+    var objects: [MemberCollector]
     /// How many maps and arrays are open around the objects.
     private var depth = 0
     /// Whether the document is a map.
@@ -29,7 +29,7 @@ struct DocumentReader {
     init(_ schema: Schema) {
         self.schema = schema
         array = nil
-        objects = [ObjectReader(schema)]
+        objects = [MemberCollector(schema)]
     }
 
     /// Reads the elements of the array `key`.
@@ -52,10 +52,10 @@ struct DocumentReader {
     }
 
     /// Passes an event on, to a new object where an element begins.
-    private mutating func pass(_ event: (inout ObjectReader) -> Void) -> Bool {
+    private mutating func pass(_ event: (inout MemberCollector) -> Void) -> Bool {
         if array != nil, !isInside {
             guard isOpen, depth == 2 else { return false }
-            objects.append(ObjectReader(schema))
+            objects.append(MemberCollector(schema))
         }
         event(&objects[objects.count - 1])
         return true

@@ -78,7 +78,7 @@ public struct SavedChannels: Sendable {
     private func edited(_ console: Int?, _ name: CText?, adding added: Bytes?) throws(ChannelError) -> Bytes? {
         guard let text = document.duplicated() else { throw ChannelError(.noMemory, "no memory for a document") }
         defer { free(text) }
-        var reader = DocumentReader(.releasedChannel, elementsOf: "channels")
+        var reader = DocumentReader(Shape.released.schema, elementsOf: "channels")
         let records = try channels(text, .released, &reader, onlyObjects: true)
         defer { for record in records { record.freeTexts() } }
         guard reader.isMap else { throw ChannelError(.failed, "the document is not an object") }

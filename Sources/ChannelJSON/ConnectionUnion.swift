@@ -1,0 +1,54 @@
+import Channel
+
+// libxl's keyed union: the connection is the map that is there,
+// "connection.socket": {"path": …}.
+extension ConnectionKind {
+    fileprivate var unionKey: StaticString {
+        switch self {
+        case .unknown: "connection.unknown"
+        case .pty: "connection.pty"
+        case .socket: "connection.socket"
+        case .none: "connection.none"
+        case .path: "connection.path"
+        }
+    }
+}
+
+extension Writer {
+    /// A connection's map, with its path if there is one.
+    mutating func union(_ kind: ConnectionKind, path: CText?) {
+        literal(kind.unionKey)
+        beginMap()
+        member("path", path)
+        endMap()
+    }
+}
+
+/// The members of an object with a connection.
+protocol UnionKey: MemberKey {
+    /// The member that is the map of this kind of connection.
+    static func map(of kind: ConnectionKind) -> Self
+}
+
+extension Member {
+    /// The map of this kind of connection.
+    init(_ kind: ConnectionKind) {
+        self.init(kind.unionKey, .map)
+    }
+}
+
+extension ObjectReader where Key: UnionKey {
+    /// The connection whose map is there; `.unknown` without one.
+    ///
+    /// - Throws: `.failed` for two connections at once; libxl aborts there.
+    func connection() throws(ChannelError) -> ConnectionKind {
+        var connection = ConnectionKind.unknown
+        for kind in ConnectionKind.allCases where try hasMap(Key.map(of: kind)) {
+            guard connection == .unknown else {
+                throw ChannelError(.failed, "two connections at once: \(connection.word) and \(kind.word)")
+            }
+            connection = kind
+        }
+        return connection
+    }
+}
