@@ -45,10 +45,15 @@ extension ObjectReader where Key: UnionKey {
         var connection = ConnectionKind.unknown
         for kind in ConnectionKind.allCases where try hasMap(Key.map(of: kind)) {
             guard connection == .unknown else {
-                throw ChannelError(.failed, "two connections at once: \(connection.word) and \(kind.word)")
+                throw twoConnections(connection, kind)
             }
             connection = kind
         }
         return connection
     }
+}
+
+@inline(never)
+private func twoConnections(_ one: ConnectionKind, _ other: ConnectionKind) -> ChannelError {
+    ChannelError(.failed, "two connections at once: \(one.word) and \(other.word)")
 }

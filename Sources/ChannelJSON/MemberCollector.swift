@@ -31,6 +31,8 @@ struct MemberCollector {
     private(set) var isMap = false
     /// The member whose value comes next.
     private var pending: Schema.Slot?
+    /// The member that is likely to come next, since most texts have the schema's order.
+    private var likely = 0
     /// The member whose map is open, at depth 2.
     private var openMap: Int?
 
@@ -48,13 +50,22 @@ struct MemberCollector {
         }
     }
 
-    /// The integer of a member; nil when absent.
+    // Those that only read are mutating too: called through a pointer, the
+    // others copy the collector first.
+
+    /// The value of an integer member; nil when absent.
     ///
-    /// - Throws: `.failed` in a strict schema when it is not an integer.
-    func integer(_ index: Int) throws(ChannelError) -> Int64? {
-        if case .integer(let value) = found[index] { return value }
-        try checkType(index)
-        return nil
+    /// - Throws: `.failed` when `Number` cannot hold it, or in a strict schema
+    ///   when it is not an integer.
+    mutating func integer<Number: FixedWidthInteger>(_ index: Int, as: Number.Type) throws(ChannelError) -> Number? {
+        guard case .integer(let value) = found[index] else {
+            try checkType(index)
+            return nil
+        }
+        guard let number = Number(exactly: value) else {
+            throw ChannelError(.failed, "\"\(schema.key(index))\": \(value) is out of range")
+        }
+        return number
     }
 
     /// Hands over the text of a member, which becomes the caller's; nil when
@@ -69,13 +80,13 @@ struct MemberCollector {
     }
 
     /// Whether a member is there, whatever its value.
-    func has(_ index: Int) -> Bool {
+    mutating func has(_ index: Int) -> Bool {
         if case .nothing = found[index] { return false }
         return true
     }
 
     /// Whether a member is there and is a map.
-    func hasMap(_ index: Int) throws(ChannelError) -> Bool {
+    mutating func hasMap(_ index: Int) throws(ChannelError) -> Bool {
         if case .map = found[index] { return true }
         try checkType(index)
         return false
@@ -102,7 +113,9 @@ extension MemberCollector {
         default: return
         }
         let key = UnsafeBufferPointer(rebasing: bytes.prefix { $0 != 0 })
-        if let slot = schema.find(key, parent), case .nothing = found[slot.index] { pending = slot }
+        guard let slot = schema.find(key, parent, likely) else { return }
+        likely = slot.index + 1
+        if case .nothing = found[slot.index] { pending = slot }
     }
 
     mutating func null() {

@@ -21,11 +21,7 @@ public struct ObjectReader<Key: MemberKey> {
     ///   when it is not an integer.
     public func integer<Number: FixedWidthInteger>(_ key: Key, as: Number.Type) throws(ChannelError) -> Number? {
         assert(key.member.type == .integer)
-        guard let value = try members.pointee.integer(key.rawValue) else { return nil }
-        guard let number = Number(exactly: value) else {
-            throw ChannelError(.failed, "\"\(key.member.key)\": \(value) is out of range")
-        }
-        return number
+        return try members.pointee.integer(key.rawValue, as: Number.self)
     }
 
     /// Hands over the text of a member, which becomes the caller's; nil when

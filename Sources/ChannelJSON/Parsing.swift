@@ -33,11 +33,9 @@ func parse(
 ) throws(ChannelError) {
     defer { document.dispose() }
     try feed(text, to: &document)
-    for index in document.objects.indices {
-        try document.objects[index].checkMemory()
-        try withUnsafeMutablePointer(to: &document.objects[index]) { (members) throws(ChannelError) in
-            try use(index, members)
-        }
+    guard document.array != nil else { return try document.object.use { (object) throws(ChannelError) in try use(0, object) } }
+    for index in document.elements.indices {
+        try document.elements[index].use { (object) throws(ChannelError) in try use(index, object) }
     }
 }
 
@@ -129,11 +127,16 @@ func walk(
     _ value: yajl_val, _ schema: Schema,
     _ use: (UnsafeMutablePointer<MemberCollector>) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var members = MemberCollector(schema)
+    var members = collectMembers(value, schema)
     defer { members.dispose() }
+    try members.use(use)
+}
+
+@inline(never)
+private func collectMembers(_ value: yajl_val, _ schema: Schema) -> MemberCollector {
+    var members = MemberCollector(schema)
     members.walk(value)
-    try members.checkMemory()
-    try withUnsafeMutablePointer(to: &members, use)
+    return members
 }
 
 /// The same, with the members that `Key` names.
@@ -144,8 +147,12 @@ func walk<Key: MemberKey>(
 }
 
 extension MemberCollector {
-    fileprivate func checkMemory() throws(ChannelError) {
+    /// Gives the collected members to `use`.
+    fileprivate mutating func use(
+        _ use: (UnsafeMutablePointer<MemberCollector>) throws(ChannelError) -> Void
+    ) throws(ChannelError) {
         if isOutOfMemory { throw ChannelError(.noMemory, "no memory for a JSON text's strings") }
+        try withUnsafeMutablePointer(to: &self, use)
     }
 
     /// Sends the events of `value`. Values that no schema looks into (below

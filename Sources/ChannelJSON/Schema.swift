@@ -47,8 +47,9 @@ struct Schema {
     let count: Int
     let isStrict: Bool
     let whole: Slot?
-    /// The member that a JSON key leads to in the object or in a member's map.
-    let find: (_ key: UnsafeBufferPointer<UInt8>, _ parent: Int?) -> Slot?
+    /// The member that a JSON key leads to in the object or in a member's map,
+    /// looked for from one member on and then from the first.
+    let find: (_ key: UnsafeBufferPointer<UInt8>, _ parent: Int?, _ start: Int) -> Slot?
     /// A member's JSON key, for messages.
     let key: (_ index: Int) -> StaticString
 
@@ -56,14 +57,15 @@ struct Schema {
         count = Key.allCases.count
         isStrict = Key.isStrict
         whole = Key.whole.map { Slot(index: $0.rawValue, type: $0.member.type) }
-        find = { bytes, parent in
-            var index = 0
-            while let key = Key(rawValue: index) {
+        find = { bytes, parent, start in
+            var index = start
+            for _ in Key.allCases {
+                let key = Key(rawValue: index) ?? Key(rawValue: 0)!
                 let member = key.member
                 if member.parent?.rawValue == parent, member.key.isEqual(to: bytes) {
-                    return Slot(index: index, type: member.type)
+                    return Slot(index: key.rawValue, type: member.type)
                 }
-                index += 1
+                index = key.rawValue + 1
             }
             return nil
         }
