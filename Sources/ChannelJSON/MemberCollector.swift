@@ -36,6 +36,7 @@ struct MemberCollector {
     /// The member whose map is open, at depth 2.
     private var openMap: Int?
 
+    @inline(never)
     init(_ schema: Schema) {
         self.schema = schema
         pending = schema.whole
@@ -43,6 +44,7 @@ struct MemberCollector {
     }
 
     /// Frees the texts that were not taken.
+    @inline(never)
     mutating func dispose() {
         for index in found.indices {
             if case .text(let text) = found[index] { free(text) }
@@ -86,13 +88,15 @@ struct MemberCollector {
     }
 
     /// Whether a member is there and is a map.
+    @inline(never)
     mutating func hasMap(_ index: Int) throws(ChannelError) -> Bool {
         if case .map = found[index] { return true }
         try checkType(index)
         return false
     }
 
-    private func checkType(_ index: Int) throws(ChannelError) {
+    @inline(never)
+    private mutating func checkType(_ index: Int) throws(ChannelError) {
         if schema.isStrict, case .mismatch = found[index] {
             throw ChannelError(.failed, "\"\(schema.key(index))\" has a value of the wrong type")
         }
