@@ -14,7 +14,7 @@ extension ChannelInfoRecord {
         writer.member("state", Int64(state))
         writer.member("evtch", Int64(eventChannel))
         writer.member("rref", Int64(ringReference))
-        if let kind { writer.union(kind, path: kind == .pty ? ptyPath : nil) }
+        if let kind { writer.union(kind, InfoKey.path(of: kind) == nil ? nil : ptyPath) }
         writer.endMap()
         return writer.status
     }
@@ -40,13 +40,14 @@ extension ChannelInfoRecord {
         if let number = try reader.integer(.state, as: Int32.self) { state = number }
         if let number = try reader.integer(.eventChannel, as: Int32.self) { eventChannel = number }
         if let number = try reader.integer(.ringReference, as: Int32.self) { ringReference = number }
-        kind = try reader.connection()
-        if kind == .pty { ptyPath = try reader.takeText(.ptyPath) }
+        let connection = try reader.connection()
+        kind = connection
+        ptyPath = try reader.path(of: connection)
     }
 }
 
 /// The members, in the order in which libxl evaluates them.
-private enum InfoKey: Int, UnionKey {
+enum InfoKey: Int, UnionKey {
     case backend, backendID, frontend, frontendID, devid, state, eventChannel, ringReference
     case unknown, pty, socket, none, path
     case ptyPath
@@ -77,6 +78,13 @@ private enum InfoKey: Int, UnionKey {
         case .socket: .socket
         case .none: .none
         case .path: .path
+        }
+    }
+
+    static func path(of kind: ConnectionKind) -> Self? {
+        switch kind {
+        case .pty: .ptyPath
+        case .unknown, .socket, .none, .path: nil
         }
     }
 }

@@ -1,7 +1,6 @@
 import Channel
 
-// libxl's keyed union: the connection is the map that is there,
-// "connection.socket": {"path": …}.
+// libxl's keyed union: an object has one of five maps, "connection.socket": {"path": …}.
 extension ConnectionKind {
     fileprivate var unionKey: StaticString {
         switch self {
@@ -16,7 +15,7 @@ extension ConnectionKind {
 
 extension Writer {
     /// A connection's map, with its path if there is one.
-    mutating func union(_ kind: ConnectionKind, path: CText?) {
+    mutating func union(_ kind: ConnectionKind, _ path: CText?) {
         literal(kind.unionKey)
         beginMap()
         member("path", path)
@@ -28,6 +27,8 @@ extension Writer {
 protocol UnionKey: MemberKey {
     /// The member that is the map of this kind of connection.
     static func map(of kind: ConnectionKind) -> Self
+    /// The path in that map; nil if such a connection has none here.
+    static func path(of kind: ConnectionKind) -> Self?
 }
 
 extension Member {
@@ -50,6 +51,12 @@ extension ObjectReader where Key: UnionKey {
             connection = kind
         }
         return connection
+    }
+
+    /// The path in a connection's map; nil without one.
+    func path(of kind: ConnectionKind) throws(ChannelError) -> CText? {
+        guard let key = Key.path(of: kind) else { return nil }
+        return try takeText(key)
     }
 }
 

@@ -56,7 +56,7 @@ struct DocumentReader {
         return true
     }
 
-    /// After an event of an element: puts it to the others if it is complete.
+    /// After an event of an element: stores the element if it is complete.
     @inline(never)
     private mutating func finishElement() {
         isInside = !object.isComplete
@@ -68,8 +68,7 @@ struct DocumentReader {
     mutating func key(_ bytes: UnsafeBufferPointer<UInt8>) {
         if isInside { return object.key(bytes) }
         guard let array, isMap, depth == 1 else { return }
-        let isKey = bytes.prefix { $0 != 0 }.elementsEqual(
-            UnsafeBufferPointer(start: array.utf8Start, count: array.utf8CodeUnitCount))
+        let isKey = array.isEqual(to: upToNUL(bytes))
         isNext = isKey && !wasFound
         if isNext {
             wasFound = true

@@ -31,7 +31,7 @@ struct MemberCollector {
     private(set) var isMap = false
     /// The member whose value comes next.
     private var pending: Schema.Slot?
-    /// The member that is likely to come next, since most texts have the schema's order.
+    /// The member to compare a key with first: most texts have the schema's order.
     private var likely = 0
     /// The member whose map is open, at depth 2.
     private var openMap: Int?
@@ -52,8 +52,8 @@ struct MemberCollector {
         }
     }
 
-    // Those that only read are mutating too: called through a pointer, the
-    // others copy the collector first.
+    // The functions that only read are mutating too: a call of any other through
+    // a pointer copies the collector.
 
     /// The value of an integer member; nil when absent.
     ///
@@ -116,8 +116,7 @@ extension MemberCollector {
         case 2 where openMap != nil: parent = openMap
         default: return
         }
-        let key = UnsafeBufferPointer(rebasing: bytes.prefix { $0 != 0 })
-        guard let slot = schema.find(key, parent, likely) else { return }
+        guard let slot = schema.find(upToNUL(bytes), parent, likely) else { return }
         likely = slot.index + 1
         if case .nothing = found[slot.index] { pending = slot }
     }

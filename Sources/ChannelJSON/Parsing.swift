@@ -33,7 +33,9 @@ func parse(
 ) throws(ChannelError) {
     defer { document.dispose() }
     try feed(text, to: &document)
-    guard document.array != nil else { return try document.object.use { (object) throws(ChannelError) in try use(0, object) } }
+    guard document.array != nil else {
+        return try document.object.use { (object) throws(ChannelError) in try use(0, object) }
+    }
     for index in document.elements.indices {
         try document.elements[index].use { (object) throws(ChannelError) in try use(index, object) }
     }

@@ -12,7 +12,7 @@ extension ChannelRecord {
         writer.member("backend_domname", backendDomname)
         writer.member("devid", Int64(devid), default: -1)
         writer.member("name", name)
-        if let kind { writer.union(kind, path: kind.hasPath ? path : nil) }
+        if let kind { writer.union(kind, ReleasedKey.path(of: kind) == nil ? nil : path) }
         writer.endMap()
         return writer.status
     }
@@ -24,7 +24,7 @@ extension ChannelRecord {
         name = try reader.takeText(.name)
         let connection = try reader.connection()
         kind = connection
-        if let key = ReleasedKey.path(of: connection) { path = try reader.takeText(key) }
+        path = try reader.path(of: connection)
     }
 }
 
@@ -60,7 +60,6 @@ enum ReleasedKey: Int, UnionKey {
         }
     }
 
-    /// The path in the map of a connection, if it has one.
     static func path(of kind: ConnectionKind) -> Self? {
         switch kind {
         case .unknown, .pty, .none: nil

@@ -1,5 +1,4 @@
 import CLibc
-import CYajl
 import Channel
 
 /// The array `"channels"` of a saved libxl_domain_config, from which libxl
@@ -61,11 +60,11 @@ public struct SavedChannels: Sendable {
         }
     }
 
-    /// Takes the entry with this console number away. When none is left the
-    /// array goes too, as libxl saves no empty ones.
+    /// Removes the entry with this console number. The array goes with its last
+    /// entry, since libxl saves no empty arrays.
     ///
     /// - Returns: whether there was one.
-    /// - Throws: only when memory is out. Then nothing has changed.
+    /// - Throws: only when out of memory; then nothing has changed.
     public mutating func remove(console: UInt32) throws(ChannelError) -> Bool {
         guard let bytes = try edited(Int(console), nil, adding: nil) else { return false }
         self = try SavedChannels(bytes)
@@ -171,7 +170,7 @@ private struct Places: Sendable {
 
     /// The text with an item's change applied to each, and `added` behind them.
     ///
-    /// 0 leaves an item as it is and -1 takes it away; another number is a
+    /// 0 leaves an item as it is and -1 removes it; another number is a
     /// devid to go before an object's other members (the first of several counts).
     func rewritten(_ text: [UInt8], _ changes: [Int], adding added: ArraySlice<UInt8>?) -> Bytes {
         var bytes = Bytes([UInt8](text[...marks[0]]))

@@ -73,6 +73,11 @@ struct Schema {
     }
 }
 
+/// The bytes of a key that libxl sees, which reads it as a C string.
+func upToNUL(_ bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(rebasing: bytes.prefix { $0 != 0 })
+}
+
 extension StaticString {
     func isEqual(to bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         utf8CodeUnitCount == bytes.count

@@ -1,5 +1,4 @@
 import CLibc
-import CYajl
 import Channel
 import ChannelJSON
 
