@@ -1,4 +1,5 @@
 import CLibc
+import CYajl
 import Channel
 
 /// The array `"channels"` of a saved libxl_domain_config, from which libxl

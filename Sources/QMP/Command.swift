@@ -1,4 +1,5 @@
 import CLibc
+import CYajl
 import Channel
 import ChannelJSON
 
