@@ -16,16 +16,16 @@ public struct QMPReply: Sendable, Equatable {
 /// One message from QEMU.
 public enum QMPMessage {
     case greeting
-    /// Something happened in QEMU; nothing that channels need.
+    /// Something happened in QEMU. Channels need none of its events.
     case event
-    /// The answer to the command with this id; QEMU leaves the id out when it
+    /// The answer to the command with this id. QEMU leaves the id out if it
     /// could not read the command.
     case answer(id: Int64?, Result<QMPReply, ChannelError>)
 
-    /// Decodes one line. An error's kind is the one that libxl has for QEMU's
-    /// class of errors (libxl_qmp.c), and its message QEMU's own text.
+    /// Decodes one line. An error gets libxl's code for QEMU's class of errors
+    /// (libxl_qmp.c) and QEMU's own text.
     ///
-    /// - Throws: `.qmpProtocol` for a line that is no message.
+    /// - Throws: `.qmpProtocol` for a line that is not a message; `.noMemory`.
     public init(line: Bytes) throws(ChannelError) {
         var message: QMPMessage?
         do throws(ChannelError) {
@@ -109,13 +109,13 @@ extension ChannelError.Kind {
     }
 }
 
-/// Cuts what QEMU sends into lines, each of which is one message.
+/// Splits the bytes from QEMU into lines. Each line is one message.
 public struct LineDecoder: Sendable {
     /// The longest line, in bytes: thousands of character devices fit.
     public static var limit: Int { 1 << 20 }
 
     private var bytes: [UInt8] = []
-    /// How much of `bytes` is known to have no end of a line.
+    /// How many bytes at the start are known to hold no line feed.
     private var searched = 0
 
     public init() {}
