@@ -1,8 +1,18 @@
 /// How a channel surfaces in its backend domain, without the details.
 ///
-/// `unknown` is libxl's UNKNOWN; `none` and `path` are missing in libxl.
-public enum ConnectionKind: Sendable, Equatable {
-    case unknown, none, pty, path, socket
+/// `unknown` is libxl's UNKNOWN; `none` and `path` are missing in libxl. JSON
+/// looks for the kinds in this order, libxl's first.
+public enum ConnectionKind: Sendable, Equatable, CaseIterable {
+    case unknown, pty, socket, none, path
+
+    /// The kind that `word` stands for; nil for a word that is not ours.
+    public init?(word: Bytes) {
+        for kind in Self.allCases where word.isEqual(to: kind.word) {
+            self = kind
+            return
+        }
+        return nil
+    }
 
     /// The word that xenstore's `connection` key and the enumeration's
     /// `to_string` use.
@@ -16,8 +26,13 @@ public enum ConnectionKind: Sendable, Equatable {
         }
     }
 
-    /// Every kind, in the order in which JSON looks for them: libxl's first.
-    public static var all: [ConnectionKind] { [.unknown, .pty, .socket, .none, .path] }
+    /// Whether such a connection has a file or a socket at a path.
+    public var hasPath: Bool {
+        switch self {
+        case .path, .socket: true
+        case .unknown, .none, .pty: false
+        }
+    }
 }
 
 /// What a channel is connected to in its backend domain.

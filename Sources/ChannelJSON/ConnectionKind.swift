@@ -5,7 +5,7 @@ import Channel
 extension ConnectionKind {
     /// The kind whose word is `text`, without regard to case, as libxl's from_string.
     public init?(word text: UnsafePointer<CChar>) {
-        for kind in ConnectionKind.all where kind.isCalled(text) {
+        for kind in ConnectionKind.allCases where kind.isCalled(text) {
             self = kind
             return
         }
@@ -32,21 +32,35 @@ extension ConnectionKind {
     /// - Throws: `.failed` when the text is no JSON string or names no kind.
     public init(json text: UnsafePointer<CChar>) throws(ChannelError) {
         var kind: ConnectionKind?
-        try parse(text, .word) { (reader) throws(ChannelError) in kind = try reader.takeWord() }
+        try parse(text, WordKey.self) { (reader) throws(ChannelError) in kind = try reader.takeWord() }
         self = kind!
     }
 
     /// The kind that a string inside a parsed document names.
     public init(json value: yajl_val) throws(ChannelError) {
         var kind: ConnectionKind?
-        try walk(value, .word) { (reader) throws(ChannelError) in kind = try reader.takeWord() }
+        try walk(value, WordKey.self) { (reader) throws(ChannelError) in kind = try reader.takeWord() }
         self = kind!
     }
 }
 
-extension ObjectReader {
-    fileprivate mutating func takeWord() throws(ChannelError) -> ConnectionKind {
-        guard let text = try takeText(0) else { throw ChannelError(.failed, "not a string") }
+/// A value that is a string by itself.
+private enum WordKey: Int, MemberKey {
+    case word
+
+    static var isStrict: Bool { true }
+    static var whole: Self? { .word }
+
+    var member: Member<Self> {
+        switch self {
+        case .word: Member("", .text)
+        }
+    }
+}
+
+extension ObjectReader where Key == WordKey {
+    fileprivate func takeWord() throws(ChannelError) -> ConnectionKind {
+        guard let text = try takeText(.word) else { throw ChannelError(.failed, "not a string") }
         defer { free(text) }
         guard let kind = ConnectionKind(word: text) else {
             throw ChannelError(.failed, "no connection is called \(Bytes(cString: text))")

@@ -4,11 +4,14 @@
 /// As in libxl the first of several equal keys counts, and a member that is no
 /// array is taken as absent.
 struct DocumentReader {
-    let schema: Schema
     /// The key of the array; nil when the document itself is the object.
     let array: StaticString?
-    /// What was read, in the document's order.
-    var objects: [ObjectReader]
+    /// The document itself, or the element that is being read.
+    var object: MemberCollector
+    /// The elements that were read, in the document's order.
+    var elements: [MemberCollector] = []
+    /// Whether events go to `object`.
+    private var isInside: Bool
     /// How many maps and arrays are open around the objects.
     private var depth = 0
     /// Whether the document is a map.
@@ -27,45 +30,45 @@ struct DocumentReader {
 
     /// Reads the document itself.
     init(_ schema: Schema) {
-        self.schema = schema
         array = nil
-        objects = [ObjectReader(schema)]
+        object = MemberCollector(schema)
+        isInside = true
     }
 
     /// Reads the elements of the array `key`.
     init(_ schema: Schema, elementsOf key: StaticString) {
-        self.schema = schema
         array = key
-        objects = []
+        object = MemberCollector(schema)
+        isInside = false
     }
 
     /// Frees the texts that were not taken.
     mutating func dispose() {
-        for index in objects.indices { objects[index].dispose() }
+        object.dispose()
+        for index in elements.indices { elements[index].dispose() }
     }
 
-    /// Whether events go to the last object.
-    private var isInside: Bool {
-        if array == nil { return true }
-        guard isOpen, let last = objects.last else { return false }
-        return !last.isComplete
-    }
-
-    /// Passes an event on, to a new object where an element begins.
-    private mutating func pass(_ event: (inout ObjectReader) -> Void) -> Bool {
-        if array != nil, !isInside {
-            guard isOpen, depth == 2 else { return false }
-            objects.append(ObjectReader(schema))
-        }
-        event(&objects[objects.count - 1])
+    /// Passes an event on to the object, which it begins where an element begins.
+    private mutating func pass(_ event: (inout MemberCollector) -> Void) -> Bool {
+        guard isInside || isOpen && depth == 2 else { return false }
+        event(&object)
+        if array != nil { finishElement() }
         return true
     }
 
+    /// After an event of an element: stores the element if it is complete.
+    @inline(never)
+    private mutating func finishElement() {
+        isInside = !object.isComplete
+        if isInside { return }
+        elements.append(object)
+        object = MemberCollector(object.schema)
+    }
+
     mutating func key(_ bytes: UnsafeBufferPointer<UInt8>) {
-        if isInside { return objects[objects.count - 1].key(bytes) }
+        if isInside { return object.key(bytes) }
         guard let array, isMap, depth == 1 else { return }
-        let isKey = bytes.prefix { $0 != 0 }.elementsEqual(
-            UnsafeBufferPointer(start: array.utf8Start, count: array.utf8CodeUnitCount))
+        let isKey = array.isEqual(to: upToNUL(bytes))
         isNext = isKey && !wasFound
         if isNext {
             wasFound = true
@@ -114,12 +117,21 @@ struct DocumentReader {
     }
 
     mutating func endMap() {
-        if isInside { objects[objects.count - 1].endMap() } else { depth -= 1 }
+        guard isInside else {
+            depth -= 1
+            return
+        }
+        object.endMap()
+        if array != nil { finishElement() }
     }
 
     mutating func endArray() {
-        if isInside { return objects[objects.count - 1].endArray() }
-        depth -= 1
-        if depth == 1 { isOpen = false }
+        guard isInside else {
+            depth -= 1
+            if depth == 1 { isOpen = false }
+            return
+        }
+        object.endArray()
+        if array != nil { finishElement() }
     }
 }

@@ -20,11 +20,11 @@ func channels(
 ) throws(ChannelError) -> [ChannelRecord] {
     var records: [ChannelRecord] = []
     do throws(ChannelError) {
-        try parse(text, &document) { (index, object) throws(ChannelError) in
+        try parse(text, &document) { (index, members) throws(ChannelError) in
             records.append(ChannelRecord())
             do throws(ChannelError) {
-                if onlyObjects, !object.isMap { throw ChannelError(.failed, "not an object") }
-                try records[index].take(shape, &object)
+                if onlyObjects, !members.pointee.isMap { throw ChannelError(.failed, "not an object") }
+                try records[index].take(shape, members)
             } catch {
                 throw error.about("channels[\(index)]")
             }

@@ -1,213 +1,51 @@
 import CLibc
 import Channel
 
-/// Collects the members of one JSON value that a schema names, from the events
-/// of a parser, without building a tree.
+/// The members of one parsed JSON object, by the names of its schema.
 ///
-/// It follows libxl's rules (libxl_json.c, gentypes.py): the first of several
-/// equal keys counts; texts and keys end at the first NUL; a number without a
-/// decimal point is an integer, read by its leading digits, unless it exceeds
-/// 64 bits; members that the schema does not name are ignored, and so is
-/// everything when the value is not a map.
-public struct ObjectReader {
-    /// What was found for one member.
-    enum Found {
-        case nothing
-        /// Present, but not of the member's type.
-        case mismatch
-        case integer(Int64)
-        /// A malloc'd C string, or JSON's null.
-        case text(CText?)
-        case map
+/// It is valid within the call that it is given to.
+public struct ObjectReader<Key: MemberKey> {
+    private let members: UnsafeMutablePointer<MemberCollector>
+
+    /// - Parameter members: collected by the schema of `Key`.
+    init(_ members: UnsafeMutablePointer<MemberCollector>) {
+        self.members = members
     }
 
-    let schema: Schema
-    private(set) var found: [Found]
-    /// Texts could not be allocated.
-    private(set) var memoryIsOut = false
-    /// How many maps and arrays are open.
-    private var depth = 0
-    /// Whether the value is a map, once it began.
-    private(set) var isMap = false
-    /// The member whose value comes next.
-    private var pending: Int?
-    /// The member whose map is open, at depth 2.
-    private var openMap: Int?
-
-    init(_ schema: Schema) {
-        self.schema = schema
-        pending = schema.isScalar ? 0 : nil
-        found = [Found](repeating: .nothing, count: schema.members.count)
-    }
-
-    /// Frees the texts that were not taken.
-    mutating func dispose() {
-        for index in found.indices {
-            if case .text(let text) = found[index] { free(text) }
-            found[index] = .nothing
-        }
-    }
+    /// Whether the value is a map.
+    var isMap: Bool { members.pointee.isMap }
 
     /// The value of an integer member; nil when absent.
     ///
-    /// - Throws: `.failed` when it is outside `range`, or in a strict schema
-    ///   not an integer.
-    public func integer<Number: FixedWidthInteger>(_ index: Int, as: Number.Type) throws(ChannelError) -> Number? {
-        switch found[index] {
-        case .integer(let value):
-            guard let number = Number(exactly: value) else {
-                throw ChannelError(.failed, "\"\(schema.members[index].key)\": \(value) is out of range")
-            }
-            return number
-        default:
-            try checkType(index)
-            return nil
-        }
+    /// - Throws: `.failed` when `Number` cannot hold it, or in a strict schema
+    ///   when it is not an integer.
+    public func integer<Number: FixedWidthInteger>(_ key: Key, as: Number.Type) throws(ChannelError) -> Number? {
+        assert(key.member.type == .integer)
+        return try members.pointee.integer(key.rawValue, as: Number.self)
     }
 
     /// Hands over the text of a member, which becomes the caller's; nil when
     /// absent or null.
-    public mutating func takeText(_ index: Int) throws(ChannelError) -> CText? {
-        if case .text(let text) = found[index] {
-            found[index] = .nothing
-            return text
-        }
-        try checkType(index)
-        return nil
+    public func takeText(_ key: Key) throws(ChannelError) -> CText? {
+        assert(key.member.type == .text)
+        return try members.pointee.takeText(key.rawValue)
     }
 
     /// The text of a member, copied; nil when absent or null.
-    public mutating func takeBytes(_ index: Int) throws(ChannelError) -> Bytes? {
-        guard let text = try takeText(index) else { return nil }
+    public func takeBytes(_ key: Key) throws(ChannelError) -> Bytes? {
+        guard let text = try takeText(key) else { return nil }
         defer { free(text) }
         return Bytes(cString: text)
     }
 
     /// Whether a member is there, whatever its value.
-    public func has(_ index: Int) -> Bool {
-        if case .nothing = found[index] { return false }
-        return true
+    public func has(_ key: Key) -> Bool {
+        members.pointee.has(key.rawValue)
     }
 
     /// Whether a member is there and is a map.
-    func hasMap(_ index: Int) throws(ChannelError) -> Bool {
-        if case .map = found[index] { return true }
-        try checkType(index)
-        return false
+    func hasMap(_ key: Key) throws(ChannelError) -> Bool {
+        assert(key.member.type == .map)
+        return try members.pointee.hasMap(key.rawValue)
     }
-
-    private func checkType(_ index: Int) throws(ChannelError) {
-        if schema.strict, case .mismatch = found[index] {
-            throw ChannelError(.failed, "\"\(schema.members[index].key)\" has a value of the wrong type")
-        }
-    }
-}
-
-// The parser's events.
-extension ObjectReader {
-    /// Whether the value has ended, once it began.
-    var isComplete: Bool { depth == 0 }
-
-    mutating func key(_ bytes: UnsafeBufferPointer<UInt8>) {
-        pending = nil
-        let parent: Int?
-        switch depth {
-        case 1 where isMap: parent = nil
-        case 2 where openMap != nil: parent = openMap
-        default: return
-        }
-        let length = bytes.firstIndex(of: 0) ?? bytes.count
-        for index in schema.members.indices {
-            let member = schema.members[index]
-            if member.parent == parent, member.key.utf8CodeUnitCount == length,
-                length == 0 || memcmp(member.key.utf8Start, bytes.baseAddress!, length) == 0
-            {
-                if case .nothing = found[index] { pending = index }
-                return
-            }
-        }
-    }
-
-    mutating func null() {
-        guard let index = pending else { return }
-        pending = nil
-        found[index] = schema.members[index].value == .text ? .text(nil) : .mismatch
-    }
-
-    mutating func boolean() {
-        take(.mismatch, as: nil)
-    }
-
-    mutating func number(_ bytes: UnsafeBufferPointer<UInt8>) {
-        guard pending != nil else { return }
-        if let integer = integerValue(bytes) {
-            take(.integer(integer), as: .integer)
-        } else {
-            take(.mismatch, as: nil)
-        }
-    }
-
-    mutating func string(_ bytes: UnsafeBufferPointer<UInt8>) {
-        guard let index = pending else { return }
-        guard schema.members[index].value == .text else { return take(.mismatch, as: nil) }
-        let copy =
-            bytes.count == 0
-            ? strdup("")
-            : strndup(UnsafeRawPointer(bytes.baseAddress!).assumingMemoryBound(to: CChar.self), bytes.count)
-        if copy == nil { memoryIsOut = true }
-        take(.text(copy), as: .text)
-    }
-
-    mutating func beginMap() {
-        let member = pending
-        take(.map, as: .map)
-        if depth == 0 { isMap = true }
-        if depth == 1, let member, case .map = found[member] { openMap = member }
-        depth += 1
-    }
-
-    mutating func beginArray() {
-        take(.mismatch, as: nil)
-        depth += 1
-    }
-
-    mutating func endMap() {
-        depth -= 1
-        if depth == 1 { openMap = nil }
-    }
-
-    mutating func endArray() {
-        depth -= 1
-    }
-
-    /// Notes the pending member's value: `value` where the schema wants a
-    /// `kind`, else a mismatch.
-    private mutating func take(_ value: Found, as kind: Member.Value?) {
-        guard let index = pending else { return }
-        pending = nil
-        found[index] = schema.members[index].value == kind ? value : .mismatch
-    }
-}
-
-/// A JSON number as libxl's parser takes it: nil when it has a decimal point
-/// or exceeds 64 bits, else the value of its leading digits.
-func integerValue(_ bytes: some Collection<UInt8>) -> Int64? {
-    guard !bytes.contains(UInt8(ascii: ".")) else { return nil }
-    var negative = false
-    var value: Int64 = 0
-    var digits = bytes[...]
-    if digits.first == UInt8(ascii: "-") {
-        negative = true
-        digits.removeFirst()
-    }
-    for byte in digits {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { break }
-        let digit = Int64(byte - UInt8(ascii: "0"))
-        let (tens, overflow1) = value.multipliedReportingOverflow(by: 10)
-        let (sum, overflow2) =
-            negative ? tens.subtractingReportingOverflow(digit) : tens.addingReportingOverflow(digit)
-        if overflow1 || overflow2 { return nil }
-        value = sum
-    }
-    return value
 }

@@ -2,42 +2,42 @@ import CLibc
 import CYajl
 import Channel
 
-/// Parses one JSON text and gives the members that `schema` names to `use`.
+/// Parses one JSON text and gives the members that `Key` names to `use`.
 ///
 /// - Throws: `.failed` with yajl's words when the text is no JSON; what `use` throws.
-public func parse(
-    _ text: UnsafePointer<CChar>, _ schema: Schema,
-    _ use: (inout ObjectReader) throws(ChannelError) -> Void
+public func parse<Key: MemberKey>(
+    _ text: UnsafePointer<CChar>, _: Key.Type,
+    _ use: (ObjectReader<Key>) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var document = DocumentReader(schema)
-    try parse(text, &document) { (_, object) throws(ChannelError) in try use(&object) }
+    var document = DocumentReader(Schema(Key.self))
+    try parse(text, &document) { (_, members) throws(ChannelError) in try use(ObjectReader(members)) }
 }
 
-/// Parses one JSON object and gives the elements of its array `key` to `use`,
+/// Parses one JSON object and gives the elements of its array `array` to `use`,
 /// each with its position; a member that is no array has none.
 ///
 /// - Throws: as `parse` of one object.
-public func parse(
-    _ text: UnsafePointer<CChar>, elementsOf key: StaticString, _ schema: Schema,
-    _ use: (Int, inout ObjectReader) throws(ChannelError) -> Void
+public func parse<Key: MemberKey>(
+    _ text: UnsafePointer<CChar>, elementsOf array: StaticString, _: Key.Type,
+    _ use: (Int, ObjectReader<Key>) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var document = DocumentReader(schema, elementsOf: key)
-    try parse(text, &document, use)
+    var document = DocumentReader(Schema(Key.self), elementsOf: array)
+    try parse(text, &document) { (index, members) throws(ChannelError) in try use(index, ObjectReader(members)) }
 }
 
 /// Parses one JSON text and gives the objects that `document` looks for to
 /// `use`, each with its position.
 func parse(
     _ text: UnsafePointer<CChar>, _ document: inout DocumentReader,
-    _ use: (Int, inout ObjectReader) throws(ChannelError) -> Void
+    _ use: (Int, UnsafeMutablePointer<MemberCollector>) throws(ChannelError) -> Void
 ) throws(ChannelError) {
     defer { document.dispose() }
     try feed(text, to: &document)
-    for index in document.objects.indices {
-        if document.objects[index].memoryIsOut {
-            throw ChannelError(.noMemory, "no memory for a JSON text's strings")
-        }
-        try use(index, &document.objects[index])
+    guard document.array != nil else {
+        return try document.object.use { (object) throws(ChannelError) in try use(0, object) }
+    }
+    for index in document.elements.indices {
+        try document.elements[index].use { (object) throws(ChannelError) in try use(index, object) }
     }
 }
 
@@ -127,16 +127,36 @@ private func bytes(_ text: UnsafePointer<CChar>?) -> UnsafePointer<UInt8>? {
 /// - Throws: what `use` throws.
 func walk(
     _ value: yajl_val, _ schema: Schema,
-    _ use: (inout ObjectReader) throws(ChannelError) -> Void
+    _ use: (UnsafeMutablePointer<MemberCollector>) throws(ChannelError) -> Void
 ) throws(ChannelError) {
-    var reader = ObjectReader(schema)
-    defer { reader.dispose() }
-    reader.walk(value)
-    if reader.memoryIsOut { throw ChannelError(.noMemory, "no memory for a JSON text's strings") }
-    try use(&reader)
+    var members = collectMembers(value, schema)
+    defer { members.dispose() }
+    try members.use(use)
 }
 
-extension ObjectReader {
+@inline(never)
+private func collectMembers(_ value: yajl_val, _ schema: Schema) -> MemberCollector {
+    var members = MemberCollector(schema)
+    members.walk(value)
+    return members
+}
+
+/// The same, with the members that `Key` names.
+func walk<Key: MemberKey>(
+    _ value: yajl_val, _: Key.Type, _ use: (ObjectReader<Key>) throws(ChannelError) -> Void
+) throws(ChannelError) {
+    try walk(value, Schema(Key.self)) { (members) throws(ChannelError) in try use(ObjectReader(members)) }
+}
+
+extension MemberCollector {
+    /// Gives the collected members to `use`.
+    fileprivate mutating func use(
+        _ use: (UnsafeMutablePointer<MemberCollector>) throws(ChannelError) -> Void
+    ) throws(ChannelError) {
+        if isOutOfMemory { throw ChannelError(.noMemory, "no memory for a JSON text's strings") }
+        try withUnsafeMutablePointer(to: &self, use)
+    }
+
     /// Sends the events of `value`. Values that no schema looks into (below
     /// the second level, or in arrays) are passed over, so depth is bounded.
     fileprivate mutating func walk(_ value: yajl_val, level: Int = 0) {

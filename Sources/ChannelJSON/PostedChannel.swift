@@ -22,20 +22,38 @@ extension ChannelRecord {
         return writer.status
     }
 
-    mutating func takePosted(_ reader: inout ObjectReader) throws(ChannelError) {
+    mutating func take(_ reader: ObjectReader<PostedKey>) throws(ChannelError) {
         kind = ConnectionKind.none
         guard reader.isMap else { throw ChannelError(.failed, "not an object") }
-        if let domid = try reader.integer(0, as: UInt32.self) { backendDomid = domid }
-        backendDomname = try reader.takeText(1)
-        if let number = try reader.integer(2, as: Int32.self) { devid = number }
-        name = try reader.takeText(3)
-        if let word = try reader.takeText(4) {
+        if let domid = try reader.integer(.backendDomid, as: UInt32.self) { backendDomid = domid }
+        backendDomname = try reader.takeText(.backendDomname)
+        if let number = try reader.integer(.devid, as: Int32.self) { devid = number }
+        name = try reader.takeText(.name)
+        if let word = try reader.takeText(.type) {
             defer { free(word) }
             guard let named = ConnectionKind(word: word), named != .unknown else {
                 throw ChannelError(.failed, "no type is called \(Bytes(cString: word))")
             }
             kind = named
         }
-        path = try reader.takeText(5)
+        path = try reader.takeText(.path)
+    }
+}
+
+/// The members, in the order in which libxl evaluates them.
+enum PostedKey: Int, MemberKey {
+    case backendDomid, backendDomname, devid, name, type, path
+
+    static var isStrict: Bool { true }
+
+    var member: Member<Self> {
+        switch self {
+        case .backendDomid: Member("backend_domid", .integer)
+        case .backendDomname: Member("backend_domname", .text)
+        case .devid: Member("devid", .integer)
+        case .name: Member("name", .text)
+        case .type: Member("type", .text)
+        case .path: Member("path", .text)
+        }
     }
 }

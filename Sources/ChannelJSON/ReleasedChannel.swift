@@ -12,46 +12,59 @@ extension ChannelRecord {
         writer.member("backend_domname", backendDomname)
         writer.member("devid", Int64(devid), default: -1)
         writer.member("name", name)
-        switch kind {
-        case .unknown?: writer.map("connection.unknown")
-        case .none?: writer.map("connection.none")
-        case .pty?: writer.map("connection.pty")
-        case .path?: writer.map("connection.path", "path", path)
-        case .socket?: writer.map("connection.socket", "path", path)
-        case nil: break
-        }
+        if let kind { writer.union(kind, ReleasedKey.path(of: kind) == nil ? nil : path) }
         writer.endMap()
         return writer.status
     }
 
-    mutating func takeReleased(_ reader: inout ObjectReader) throws(ChannelError) {
-        if let domid = try reader.integer(0, as: UInt32.self) { backendDomid = domid }
-        backendDomname = try reader.takeText(1)
-        if let number = try reader.integer(2, as: Int32.self) { devid = number }
-        name = try reader.takeText(3)
-        kind = try reader.connection(at: 4)
-        switch kind {
-        case .socket?: path = try reader.takeText(9)
-        case .path?: path = try reader.takeText(10)
-        default: break
-        }
+    mutating func take(_ reader: ObjectReader<ReleasedKey>) throws(ChannelError) {
+        if let domid = try reader.integer(.backendDomid, as: UInt32.self) { backendDomid = domid }
+        backendDomname = try reader.takeText(.backendDomname)
+        if let number = try reader.integer(.devid, as: Int32.self) { devid = number }
+        name = try reader.takeText(.name)
+        let connection = try reader.connection()
+        kind = connection
+        path = try reader.path(of: connection)
     }
 }
 
-extension ObjectReader {
-    /// The connection of a keyed union, whose maps are five members from
-    /// `first` in the order of `ConnectionKind.all`.
-    ///
-    /// - Throws: `.failed` for two connections at once; libxl aborts there.
-    func connection(at first: Int) throws(ChannelError) -> ConnectionKind {
-        var connection = ConnectionKind.unknown
-        for (offset, kind) in ConnectionKind.all.enumerated() where try hasMap(first + offset) {
-            guard connection == .unknown else {
-                throw ChannelError(
-                    .failed, "two connections at once: \(connection.word) and \(kind.word)")
-            }
-            connection = kind
+/// The members, in the order in which libxl evaluates them.
+enum ReleasedKey: Int, UnionKey {
+    case backendDomid, backendDomname, devid, name
+    case unknown, pty, socket, none, path
+    case socketPath, pathPath
+
+    var member: Member<Self> {
+        switch self {
+        case .backendDomid: Member("backend_domid", .integer)
+        case .backendDomname: Member("backend_domname", .text)
+        case .devid: Member("devid", .integer)
+        case .name: Member("name", .text)
+        case .unknown: Member(.unknown)
+        case .pty: Member(.pty)
+        case .socket: Member(.socket)
+        case .none: Member(.none)
+        case .path: Member(.path)
+        case .socketPath: Member("path", .text, in: .socket)
+        case .pathPath: Member("path", .text, in: .path)
         }
-        return connection
+    }
+
+    static func map(of kind: ConnectionKind) -> Self {
+        switch kind {
+        case .unknown: .unknown
+        case .pty: .pty
+        case .socket: .socket
+        case .none: .none
+        case .path: .path
+        }
+    }
+
+    static func path(of kind: ConnectionKind) -> Self? {
+        switch kind {
+        case .unknown, .pty, .none: nil
+        case .socket: .socketPath
+        case .path: .pathPath
+        }
     }
 }

@@ -3,34 +3,32 @@ import CYajl
 import Channel
 
 /// The array `"channels"` of a saved libxl_domain_config, from which libxl
-/// makes the domain again, edited in the document's own bytes: all else in it,
-/// known or not, stays as it is spelt.
+/// creates the domain again. It is edited in the document's own bytes, so that
+/// every other byte stays as it is.
 ///
-/// libxl gives an entry without a `"devid"` the console number of its place in
-/// the array, counted from 1; so it saves the channels that it made. Here that
-/// is the entry's number too, and when an entry goes, those behind it without
-/// a `"devid"` get one: they keep their numbers.
+/// libxl saves the channels that it made without a `"devid"`. Such an entry's
+/// console number is its place in the array, counted from 1. When an entry is
+/// removed, the entries behind it get a `"devid"` to keep their numbers.
 public struct SavedChannels: Sendable {
-    /// The document. What stands behind its last bracket, such as the NUL that
-    /// libxl stores and relies on, is kept, and none is added.
+    /// The document. Bytes behind its last bracket are kept, such as the NUL
+    /// that libxl stores and relies on; none are added.
     public private(set) var document: Bytes
 
     /// Reads a document, up to its first NUL, as libxl does.
     ///
-    /// - Throws: `.failed` when it is not JSON, when it is no object, when
-    ///   `"channels"` is there and no array, or one of its entries is no object
-    ///   or none that libxl could read.
+    /// - Throws: `.failed` if it is not a JSON object, if `"channels"` is not an
+    ///   array, or if libxl could not read one of its entries.
     public init(_ document: Bytes) throws(ChannelError) {
         self.document = document
         _ = try edited(nil, nil, adding: nil)
     }
 
-    /// Puts a channel behind the others. Entries with its console number or its
-    /// name, which are of channels that are no more, give way.
+    /// Adds a channel at the end, and removes entries with its console number or
+    /// its name: they are of channels that are gone.
     ///
-    /// - Throws: `.invalid` when libxl could not read the channel (it knows PTY
-    ///   and SOCKET, and texts in UTF-8) or `console` is no channel's number.
-    ///   Then nothing has changed.
+    /// - Throws: `.invalid` if libxl could not read the channel (it knows PTY and
+    ///   SOCKET, and texts in UTF-8) or no channel can have the number `console`;
+    ///   then nothing has changed.
     public mutating func put(
         name: Bytes, connection: Connection, backendDomid: UInt32, console: UInt32
     ) throws(ChannelError) {
@@ -61,11 +59,11 @@ public struct SavedChannels: Sendable {
         }
     }
 
-    /// Takes the entry with this console number away. When none is left the
-    /// array goes too, as libxl saves no empty ones.
+    /// Removes the entry with this console number. The array goes with its last
+    /// entry, since libxl saves no empty arrays.
     ///
     /// - Returns: whether there was one.
-    /// - Throws: only when memory is out. Then nothing has changed.
+    /// - Throws: only when out of memory; then nothing has changed.
     public mutating func remove(console: UInt32) throws(ChannelError) -> Bool {
         guard let bytes = try edited(Int(console), nil, adding: nil) else { return false }
         self = try SavedChannels(bytes)
@@ -73,26 +71,26 @@ public struct SavedChannels: Sendable {
     }
 
     /// The document without the entries of this console number or name, and
-    /// with that of a generated document; nil when it stays as it is.
+    /// with the entry of the generated document `added`; nil if nothing changes.
     @inline(never)
     private func edited(_ console: Int?, _ name: CText?, adding added: Bytes?) throws(ChannelError) -> Bytes? {
         guard let text = document.duplicated() else { throw ChannelError(.noMemory, "no memory for a document") }
         defer { free(text) }
-        var reader = DocumentReader(.releasedChannel, elementsOf: "channels")
+        var reader = DocumentReader(Shape.released.schema, elementsOf: "channels")
         let records = try channels(text, .released, &reader, onlyObjects: true)
         defer { for record in records { record.freeTexts() } }
         guard reader.isMap else { throw ChannelError(.failed, "the document is not an object") }
         guard reader.isArray == reader.wasFound else { throw ChannelError(.failed, "\"channels\" is not an array") }
-        let members = Places(document.array, from: 0)
-        var entries: Places?
+        let members = ItemRanges(document.array, from: 0)
+        var entries: ItemRanges?
         if reader.isArray, reader.position < members.count {
-            entries = Places(document.array, from: members[reader.position].lowerBound)
+            entries = ItemRanges(document.array, from: members[reader.position].lowerBound)
         }
-        // The parser and `Places` agree, or no byte is touched.
+        // The parser and `ItemRanges` agree, or no byte is touched.
         guard reader.isArray == (entries != nil), records.count == entries?.count ?? 0 else {
             throw ChannelError(.failed, "the entries of \"channels\" cannot be told apart")
         }
-        // See `Places.rewritten`.
+        // See `ItemRanges.rewritten`.
         var changes = [Int](repeating: 0, count: records.count)
         var isShorter = false
         var rest = added == nil ? 0 : 1
@@ -111,22 +109,22 @@ public struct SavedChannels: Sendable {
             isShorter = true
         }
         guard isShorter || added != nil else { return nil }
-        // An empty array still hides another one behind it.
+        // libxl reads the first array of this name: an empty one hides a second.
         if let entries, rest > 0 || reader.isRepeated {
-            let entry = added.map { $0.array[Places($0.array, from: 1)[0]] }
+            let entry = added.map { $0.array[ItemRanges($0.array, from: 1)[0]] }
             return entries.rewritten(document.array, changes, adding: entry)
         }
         changes = [Int](repeating: 0, count: members.count)
         if entries != nil { changes[reader.position] = -1 }
-        let member = added.map { $0.array[Places($0.array, from: 0)[0]] }
+        let member = added.map { $0.array[ItemRanges($0.array, from: 0)[0]] }
         return members.rewritten(document.array, changes, adding: member)
     }
 }
 
 /// Where the items of an array or an object lie in a text that is known to be
-/// JSON: each behind the opening bracket or a comma, up to the next one. The
-/// blanks before the closing bracket belong to no item.
-private struct Places: Sendable {
+/// JSON: each from an opening bracket or comma to the next comma. The blanks
+/// before the closing bracket belong to no item.
+private struct ItemRanges: Sendable {
     /// The opening bracket, the commas between the items, and the end of the last one.
     private var marks: [Int] = []
 
@@ -171,7 +169,7 @@ private struct Places: Sendable {
 
     /// The text with an item's change applied to each, and `added` behind them.
     ///
-    /// 0 leaves an item as it is and -1 takes it away; another number is a
+    /// 0 leaves an item as it is and -1 removes it; another number is a
     /// devid to go before an object's other members (the first of several counts).
     func rewritten(_ text: [UInt8], _ changes: [Int], adding added: ArraySlice<UInt8>?) -> Bytes {
         var bytes = Bytes([UInt8](text[...marks[0]]))

@@ -1,86 +1,86 @@
-import Channel
+import CLibc
 
-/// A member of a JSON object that a parser looks for.
-public struct Member {
-    public enum Value {
-        case integer, text, map
-    }
+/// What a parser looks for under one key of a JSON object.
+public struct Member<Key: MemberKey> {
+    public let key: StaticString
+    public let type: MemberType
+    /// The member whose map this one is in; nil in the object itself.
+    public let parent: Key?
 
-    let key: StaticString
-    let value: Value
-    /// For a member of a nested map: the index of that map in the schema.
-    let parent: Int?
-
-    public init(_ key: StaticString, _ value: Value, in parent: Int? = nil) {
+    public init(_ key: StaticString, _ type: MemberType, in parent: Key? = nil) {
         self.key = key
-        self.value = value
+        self.type = type
         self.parent = parent
     }
 }
 
-/// The members of one JSON object that a parser looks for; of a libxl type in
-/// the order in which libxl evaluates them.
-public struct Schema {
-    let members: [Member]
+/// The JSON type of a member.
+public enum MemberType: Sendable {
+    case integer, text, map
+}
+
+/// The members of one kind of JSON object, each with a name that the compiler
+/// checks. The cases count from 0.
+public protocol MemberKey: RawRepresentable<Int>, CaseIterable, Sendable {
+    var member: Member<Self> { get }
     /// Whether a member of the wrong JSON type is an error. libxl's parsers
     /// take such a member as absent.
-    let strict: Bool
-    /// Whether the one member stands for the whole value, which is no map.
-    let isScalar: Bool
+    static var isStrict: Bool { get }
+    /// The member that stands for the whole value, which then is not a map.
+    static var whole: Self? { get }
+}
 
-    public init(members: [Member], strict: Bool) {
-        self.init(members: members, strict: strict, isScalar: false)
+extension MemberKey {
+    public static var isStrict: Bool { false }
+    public static var whole: Self? { nil }
+}
+
+/// What the collector of members knows of a `MemberKey`, without its type: one
+/// collector serves every kind of object.
+struct Schema {
+    /// A member, by its key's raw value.
+    struct Slot {
+        let index: Int
+        let type: MemberType
     }
 
-    init(members: [Member], strict: Bool, isScalar: Bool) {
-        self.members = members
-        self.strict = strict
-        self.isScalar = isScalar
-    }
+    let count: Int
+    let isStrict: Bool
+    let whole: Slot?
+    /// The member that a JSON key leads to in the object or in a member's map,
+    /// looked for from one member on and then from the first.
+    let find: (_ key: UnsafeBufferPointer<UInt8>, _ parent: Int?, _ start: Int) -> Slot?
+    /// A member's JSON key, for messages.
+    let key: (_ index: Int) -> StaticString
 
-    /// A value that is a string by itself.
-    static var word: Schema {
-        Schema(members: [Member("", .text)], strict: true, isScalar: true)
+    init<Key: MemberKey>(_: Key.Type) {
+        count = Key.allCases.count
+        isStrict = Key.isStrict
+        whole = Key.whole.map { Slot(index: $0.rawValue, type: $0.member.type) }
+        find = { bytes, parent, start in
+            var index = start
+            for _ in Key.allCases {
+                let key = Key(rawValue: index) ?? Key(rawValue: 0)!
+                let member = key.member
+                if member.parent?.rawValue == parent, member.key.isEqual(to: bytes) {
+                    return Slot(index: key.rawValue, type: member.type)
+                }
+                index = key.rawValue + 1
+            }
+            return nil
+        }
+        key = { Key(rawValue: $0)!.member.key }
     }
+}
 
-    /// `libxl_device_channel` as released: a keyed union `connection`.
-    static var releasedChannel: Schema {
-        Schema(
-            members: [
-                Member("backend_domid", .integer), Member("backend_domname", .text),
-                Member("devid", .integer), Member("name", .text),
-                Member("connection.unknown", .map), Member("connection.pty", .map),
-                Member("connection.socket", .map), Member("connection.none", .map),
-                Member("connection.path", .map),
-                Member("path", .text, in: 6), Member("path", .text, in: 8),
-            ],
-            strict: false)
-    }
+/// The bytes of a key that libxl sees, which reads it as a C string.
+func upToNUL(_ bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(rebasing: bytes.prefix { $0 != 0 })
+}
 
-    /// `libxl_device_channel` as posted: a plain `type`.
-    static var postedChannel: Schema {
-        Schema(
-            members: [
-                Member("backend_domid", .integer), Member("backend_domname", .text),
-                Member("devid", .integer), Member("name", .text),
-                Member("type", .text), Member("path", .text),
-            ],
-            strict: true)
-    }
-
-    /// `libxl_channelinfo`.
-    static var channelInfo: Schema {
-        Schema(
-            members: [
-                Member("backend", .text), Member("backend_id", .integer),
-                Member("frontend", .text), Member("frontend_id", .integer),
-                Member("devid", .integer), Member("state", .integer),
-                Member("evtch", .integer), Member("rref", .integer),
-                Member("connection.unknown", .map), Member("connection.pty", .map),
-                Member("connection.socket", .map), Member("connection.none", .map),
-                Member("connection.path", .map),
-                Member("path", .text, in: 9),
-            ],
-            strict: false)
+extension StaticString {
+    func isEqual(to bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        utf8CodeUnitCount == bytes.count
+            && (bytes.isEmpty || memcmp(utf8Start, bytes.baseAddress!, bytes.count) == 0)
     }
 }

@@ -7,8 +7,8 @@ public enum Shape: Sendable {
 
     var schema: Schema {
         switch self {
-        case .released: .releasedChannel
-        case .posted: .postedChannel
+        case .released: Schema(ReleasedKey.self)
+        case .posted: Schema(PostedKey.self)
         }
     }
 }
@@ -26,20 +26,20 @@ extension ChannelRecord {
     ///
     /// On error the members that libxl evaluates before the bad one are filled.
     public mutating func parse(_ shape: Shape, _ text: UnsafePointer<CChar>) throws(ChannelError) {
-        try ChannelJSON.parse(text, shape.schema) { (object) throws(ChannelError) in
-            try take(shape, &object)
-        }
+        var document = DocumentReader(shape.schema)
+        try ChannelJSON.parse(text, &document) { (_, members) throws(ChannelError) in try take(shape, members) }
     }
 
     /// Fills an initialised record from a value of a parsed document.
     public mutating func parse(_ shape: Shape, _ value: yajl_val) throws(ChannelError) {
-        try walk(value, shape.schema) { (object) throws(ChannelError) in try take(shape, &object) }
+        try walk(value, shape.schema) { (members) throws(ChannelError) in try take(shape, members) }
     }
 
-    mutating func take(_ shape: Shape, _ object: inout ObjectReader) throws(ChannelError) {
+    /// - Parameter members: collected by the schema of `shape`.
+    mutating func take(_ shape: Shape, _ members: UnsafeMutablePointer<MemberCollector>) throws(ChannelError) {
         switch shape {
-        case .released: try takeReleased(&object)
-        case .posted: try takePosted(&object)
+        case .released: try take(ObjectReader<ReleasedKey>(members))
+        case .posted: try take(ObjectReader<PostedKey>(members))
         }
     }
 }

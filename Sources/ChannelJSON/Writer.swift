@@ -91,14 +91,6 @@ public struct Writer {
         body(&self)
         endMap()
     }
-
-    /// A member of a nested map: written only when `value` is not the default.
-    mutating func map(_ key: StaticString, _ name: StaticString? = nil, _ value: CText? = nil) {
-        literal(key)
-        beginMap()
-        if let name { member(name, value) }
-        endMap()
-    }
 }
 
 /// Writes one value into a new generator and returns the text, malloc'd, the
@@ -130,9 +122,9 @@ func newGenerator(beautified: Bool, _ output: UnsafeMutablePointer<TextOutput>) 
     return generator
 }
 
-/// The text that a generator writes, piece by piece. It takes the place of
-/// yajl's own buffer, which takes a third of the time of a channel's JSON, and
-/// is the caller's text in the end, without a copy.
+/// The text that a generator writes, piece by piece. It replaces yajl's own
+/// buffer, which takes a third of the time of a channel's JSON, and becomes the
+/// caller's text without a copy.
 struct TextOutput {
     /// malloc'd; nil before the first piece.
     private var start: CText?
@@ -140,7 +132,7 @@ struct TextOutput {
     private var end: CText?
     /// How many bytes there are from `end` on, one of them for the NUL.
     private var room = 0
-    private var memoryIsOut = false
+    private var isOutOfMemory = false
 
     /// Half of the pieces are a bracket, a quotation mark or the like.
     @inline(__always)
@@ -163,8 +155,8 @@ struct TextOutput {
     private mutating func makeRoom(_ count: Int) -> Bool {
         let length = end.map { $0 - start! } ?? 0
         let capacity = max(512, 2 * (length + count + 1))
-        guard !memoryIsOut, let larger = realloc(start, capacity) else {
-            memoryIsOut = true
+        guard !isOutOfMemory, let larger = realloc(start, capacity) else {
+            isOutOfMemory = true
             room = 0
             return false
         }
@@ -177,9 +169,9 @@ struct TextOutput {
     /// The text after the generator's last word.
     @inline(never)
     mutating func finish(_ status: yajl_gen_status) throws(ChannelError) -> CText {
-        guard status == yajl_gen_status_ok, !memoryIsOut, let start, let end else {
+        guard status == yajl_gen_status_ok, !isOutOfMemory, let start, let end else {
             free(start)
-            throw memoryIsOut
+            throw isOutOfMemory
                 ? ChannelError(.noMemory, "no memory for a JSON text")
                 : ChannelError(.failed, "yajl cannot generate JSON: status \(status.rawValue)")
         }

@@ -3,12 +3,12 @@ import CYajl
 import Channel
 import ChannelJSON
 
-/// What a character device of QEMU is connected to (`ChardevBackend` in
-/// QEMU's qapi/char.json), as far as channels need it.
+/// What a character device of QEMU is connected to: the part of
+/// `ChardevBackend` in QEMU's qapi/char.json that channels need.
 public enum ChardevBackend: Sendable, Equatable {
     /// Nothing: reads block, writes vanish.
     case null
-    /// A pseudo terminal, whose path is in the reply.
+    /// A pseudo terminal. The reply has its path.
     case pty
     /// A listening socket, by the name that `QMPCommand.takeDescriptor` gave it.
     case listeningSocket(named: Bytes)
@@ -25,13 +25,13 @@ public enum QMPCommand: Sendable, Equatable {
     case takeDescriptor(name: Bytes)
     /// `closefd`: closes a named descriptor that no command has used.
     case closeDescriptor(name: Bytes)
-    /// `add-fd`: puts the descriptor that comes with the command into a new set, told in the reply.
+    /// `add-fd`: puts the descriptor that comes with the command into a new set. The reply has its number.
     case addDescriptor
-    /// `remove-fd`: closes a set's descriptors, of which a character device has copies.
+    /// `remove-fd`: closes a set's descriptors. A character device keeps its copies.
     case removeDescriptors(set: Int64)
     /// `chardev-add`
     case addChardev(id: Bytes, ChardevBackend)
-    /// `chardev-remove`: refused while a console uses the device.
+    /// `chardev-remove`: QEMU refuses it while a console uses the device.
     case removeChardev(id: Bytes)
     /// `query-chardev`
     case queryChardevs

@@ -1,4 +1,3 @@
-import CLibc
 import Channel
 import ChannelJSON
 
@@ -17,24 +16,24 @@ public struct QMPReply: Sendable, Equatable {
 /// One message from QEMU.
 public enum QMPMessage {
     case greeting
-    /// Something happened in QEMU; nothing that channels need.
+    /// Something happened in QEMU. Channels need none of its events.
     case event
-    /// The answer to the command with this id; QEMU leaves the id out when it
+    /// The answer to the command with this id. QEMU leaves the id out if it
     /// could not read the command.
     case answer(id: Int64?, Result<QMPReply, ChannelError>)
 
-    /// Decodes one line. An error's kind is the one that libxl has for QEMU's
-    /// class of errors (libxl_qmp.c), and its message QEMU's own text.
+    /// Decodes one line. An error gets libxl's code for QEMU's class of errors
+    /// (libxl_qmp.c) and QEMU's own text.
     ///
-    /// - Throws: `.qmpProtocol` for a line that is no message.
+    /// - Throws: `.qmpProtocol` for a line that is not a message; `.noMemory`.
     public init(line: Bytes) throws(ChannelError) {
         var message: QMPMessage?
         do throws(ChannelError) {
             try line.withCString { (text) throws(ChannelError) in
-                try parse(text, Self.schema) { (object) throws(ChannelError) in message = try QMPMessage(&object) }
+                try parse(text, MessageKey.self) { (object) throws(ChannelError) in message = try QMPMessage(object) }
                 if case .answer(let id, .success(var reply))? = message {
-                    try parse(text, elementsOf: "return", Self.chardev) { (_, object) throws(ChannelError) in
-                        if let id = try object.takeBytes(0) { reply.chardevs.append(id) }
+                    try parse(text, elementsOf: "return", ChardevKey.self) { (_, object) throws(ChannelError) in
+                        if let id = try object.takeBytes(.label) { reply.chardevs.append(id) }
                     }
                     message = .answer(id: id, .success(reply))
                 }
@@ -47,39 +46,53 @@ public enum QMPMessage {
         self = message
     }
 
-    private init?(_ object: inout ObjectReader) throws(ChannelError) {
-        let id = try object.integer(1, as: Int64.self)
-        if object.has(4) {
-            let kind = ChannelError.Kind(qmpClass: try object.takeBytes(5) ?? Bytes())
-            let text = try object.takeBytes(6) ?? Bytes()
+    private init?(_ object: ObjectReader<MessageKey>) throws(ChannelError) {
+        let id = try object.integer(.id, as: Int64.self)
+        if object.has(.error) {
+            let kind = ChannelError.Kind(qmpClass: try object.takeBytes(.errorClass) ?? Bytes())
+            let text = try object.takeBytes(.errorText) ?? Bytes()
             self = .answer(id: id, .failure(ChannelError(kind, "QEMU says: \(text)")))
-        } else if object.has(3) {
+        } else if object.has(.result) {
             var reply = QMPReply()
-            reply.pty = try object.takeBytes(7)
-            reply.descriptorSet = try object.integer(8, as: Int64.self)
+            reply.pty = try object.takeBytes(.pty)
+            reply.descriptorSet = try object.integer(.descriptorSet, as: Int64.self)
             self = .answer(id: id, .success(reply))
-        } else if object.has(2) {
+        } else if object.has(.event) {
             self = .event
-        } else if object.has(0) {
+        } else if object.has(.greeting) {
             self = .greeting
         } else {
             return nil
         }
     }
+}
 
-    private static var schema: Schema {
-        Schema(
-            members: [
-                Member("QMP", .map), Member("id", .integer), Member("event", .text),
-                Member("return", .map), Member("error", .map),
-                Member("class", .text, in: 4), Member("desc", .text, in: 4),
-                Member("pty", .text, in: 3), Member("fdset-id", .integer, in: 3),
-            ],
-            strict: false)
+private enum MessageKey: Int, MemberKey {
+    case greeting, id, event, result, error, errorClass, errorText, pty, descriptorSet
+
+    var member: Member<Self> {
+        switch self {
+        case .greeting: Member("QMP", .map)
+        case .id: Member("id", .integer)
+        case .event: Member("event", .text)
+        case .result: Member("return", .map)
+        case .error: Member("error", .map)
+        case .errorClass: Member("class", .text, in: .error)
+        case .errorText: Member("desc", .text, in: .error)
+        case .pty: Member("pty", .text, in: .result)
+        case .descriptorSet: Member("fdset-id", .integer, in: .result)
+        }
     }
+}
 
-    private static var chardev: Schema {
-        Schema(members: [Member("label", .text)], strict: false)
+/// An element of the list of `query-chardev`.
+private enum ChardevKey: Int, MemberKey {
+    case label
+
+    var member: Member<Self> {
+        switch self {
+        case .label: Member("label", .text)
+        }
     }
 }
 
@@ -96,13 +109,13 @@ extension ChannelError.Kind {
     }
 }
 
-/// Cuts what QEMU sends into lines, each of which is one message.
+/// Splits the bytes from QEMU into lines. Each line is one message.
 public struct LineDecoder: Sendable {
     /// The longest line, in bytes: thousands of character devices fit.
     public static var limit: Int { 1 << 20 }
 
     private var bytes: [UInt8] = []
-    /// How much of `bytes` is known to have no end of a line.
+    /// How many bytes at the start are known to hold no line feed.
     private var searched = 0
 
     public init() {}

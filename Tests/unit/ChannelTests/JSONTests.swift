@@ -28,6 +28,11 @@ struct JSONTests {
         #expect(found.0 == nil && found.devid == -1 && found.name == nil && found.3 == .unknown)
     }
 
+    @Test func membersComeInAnyOrder() {
+        let found = parse(#"{"connection.path": {"x": 1, "path": "/a"}, "name": "a", "devid": 3, "backend_domname": null}"#)
+        #expect(found.devid == 3 && found.name == "a" && found.3 == .path && found.path == "/a")
+    }
+
     @Test func nestedKeysDoNotLeakOut() {
         let found = parse(#"{"x": {"name": "a", "path": "b"}, "connection.socket": {"y": {"path": "c"}, "path": "d"}, "path": "e"}"#)
         #expect(found.name == nil && found.3 == .socket && found.path == "d")
@@ -51,6 +56,24 @@ struct JSONTests {
 
     @Test func textsEndAtNul() {
         #expect(parse(#"{"name\u0000x": "a\u0000b"}"#).name == "a")
+    }
+
+    /// The search for a key relies on this.
+    @Test func schemasCountFromZeroAndHaveNoKeyTwice() {
+        checkSchema(ReleasedKey.self)
+        checkSchema(PostedKey.self)
+        checkSchema(InfoKey.self)
+    }
+
+    private func checkSchema<Key: MemberKey>(_: Key.Type) {
+        for (index, key) in Key.allCases.enumerated() {
+            #expect(key.rawValue == index)
+            if let parent = key.member.parent { #expect(parent.member.type == .map && parent.member.parent == nil) }
+            let equal = Key.allCases.filter {
+                Bytes($0.member.key) == Bytes(key.member.key) && $0.member.parent?.rawValue == key.member.parent?.rawValue
+            }
+            #expect(equal.count == 1)
+        }
     }
 
     @Test func brokenTextsAreErrors() {
