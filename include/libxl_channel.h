@@ -295,6 +295,26 @@ char *libxl_domain_config_channels_to_json(libxl_ctx *ctx,
 #define LIBXL_HAVE_CHANNEL_SET_LOGGER 1
 void libxl_channel_set_logger(xentoollog_logger *lg);
 
+/*
+ * LIBXL_HAVE_CHANNEL_LAST_ERROR
+ *
+ * Why a function of this library last failed in the calling thread, as one
+ * line: the text that the log gets, with the domid, the channel and the cause
+ * as far as they are known.
+ *
+ * Every call that fails sets it: one that returns an error code, NULL for a
+ * string, a yajl_gen_status other than yajl_gen_status_ok, or a list with errno
+ * set.  A call that succeeds leaves it as it was, so look at the code first.
+ * With an ao_how, it is set before the callback is called.
+ *
+ * Returns NULL before the thread's first failure.  The string belongs to the
+ * library; it is valid until the next call fails in the same thread, the thread
+ * ends or the library is unloaded.  After fork() the child has a copy of the
+ * forking thread's.
+ */
+#define LIBXL_HAVE_CHANNEL_LAST_ERROR 1
+const char *libxl_channel_last_error(void);
+
 #ifdef __cplusplus
 }
 #endif

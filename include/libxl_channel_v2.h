@@ -185,6 +185,8 @@ char *libxl_domain_config_channels_v2_to_json(
 
 /* The logger of both families; see libxl_channel.h. */
 void libxl_channel_set_logger(xentoollog_logger *lg);
+/* The calling thread's last failure, in either family; see libxl_channel.h. */
+const char *libxl_channel_last_error(void);
 
 #ifdef __cplusplus
 }

@@ -63,7 +63,7 @@ extension ChannelStruct {
     ) -> CInt {
         var record = Self.initial.record
         defer { self = Self(record) }
-        guard let source else { return ERROR_INVAL.rawValue }
+        guard let source else { return nullArgument() }
         return parsed(Self.typeName) { () throws(ChannelError) in try parse(&record, source) }
     }
 }
@@ -76,6 +76,7 @@ func initialise<Struct>(_ pointer: UnsafeMutablePointer<Struct>, _ initial: Stru
 
 /// A malloc'd copy. libxl ends the program without memory, and a copy that
 /// silently lacks a text would be worse.
+@inline(never)
 func duplicate(_ text: CText?) -> CText? {
     guard let text else { return nil }
     guard let copy = strdup(text) else {

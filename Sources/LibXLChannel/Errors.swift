@@ -40,7 +40,7 @@ extension ChannelError {
     }
 }
 
-/// Runs an operation on a domain: 0, or the error's code after logging it.
+/// Runs an operation on a domain: 0, or the error's code after telling the cause.
 @inline(__always)
 func result(domid: UInt32? = nil, _ operation: () throws(ChannelError) -> Void) -> CInt {
     do throws(ChannelError) {
@@ -51,7 +51,7 @@ func result(domid: UInt32? = nil, _ operation: () throws(ChannelError) -> Void) 
     }
 }
 
-/// Logs an error; its code.
+/// Tells the cause of an error; its code.
 @inline(never)
 private func failed(_ domid: UInt32?, _ error: ChannelError) -> CInt {
     log(XTL_ERROR, domid: domid, error.message)

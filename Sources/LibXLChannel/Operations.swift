@@ -9,10 +9,11 @@ import XenStore
 /// The operations over the process's connection to xenstored.
 var toolstack: Toolstack<Store> { Toolstack(Store()) }
 
-/// Closes the xenstore connection when the library is unloaded (DT_FINI).
+/// Gives back what the process has one of when the library is unloaded (DT_FINI).
 @_cdecl("xlchannel_unload")
 public func xlchannel_unload() {
     Store.close()
+    forgetLastErrors()
 }
 
 /// `_list`: a malloc'd array; NULL with `*num` 0 for an empty list, and on
@@ -21,6 +22,7 @@ func list<Struct: ChannelStruct>(
     _ domid: UInt32, _ num: UnsafeMutablePointer<CInt>?, where isListed: (Channel) -> Bool = { _ in true }
 ) -> UnsafeMutablePointer<Struct>? {
     guard let num else {
+        _ = nullArgument()
         setErrno(EINVAL)
         return nil
     }
@@ -44,9 +46,9 @@ func list<Struct: ChannelStruct>(
 func info<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafePointer<Struct>?, _ info: UnsafeMutablePointer<libxl_channelinfo>?
 ) -> CInt {
-    guard let info else { return ERROR_INVAL.rawValue }
+    guard let info else { return nullArgument() }
     initialise(info, ChannelInfoRecord().released)
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     return result(domid: domid) { () throws(ChannelError) in
         let record = channel.pointee.record
         let found = try toolstack.info(record.devid, of: domid)
@@ -59,7 +61,7 @@ func lookUp<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
     _ find: () throws(ChannelError) -> Channel
 ) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     Struct.initialise(channel)
     return result(domid: domid) { () throws(ChannelError) in
         channel.pointee = Struct(try ChannelRecord(try find()))
@@ -72,7 +74,8 @@ func add<Struct: ChannelStruct>(
     _ ctx: OpaquePointer?, _ domid: UInt32, _ channels: UnsafeMutablePointer<Struct>?, _ count: CInt,
     isArray: Bool, _ how: UnsafePointer<libxl_asyncop_how>?
 ) -> CInt {
-    guard count >= 0, channels != nil || (isArray && count == 0) else { return ERROR_INVAL.rawValue }
+    guard channels != nil || (isArray && count == 0) else { return nullArgument() }
+    guard count >= 0 else { return negativeNumber() }
     return asynchronously(how, domid: domid, ctx) { () throws(ChannelError) in
         guard let channels, count > 0 else { return }
         var requests: [ChannelRequest] = []
@@ -113,7 +116,7 @@ func remove<Struct: ChannelStruct>(
     _ how: UnsafePointer<libxl_asyncop_how>?,
     _ operation: (Int32) throws(ChannelError) -> Void
 ) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     return asynchronously(how, domid: domid, ctx) { () throws(ChannelError) in
         let record = channel.pointee.record
         if record.devid != -1 { return try operation(record.devid) }
@@ -149,7 +152,7 @@ func channelsFromJSON<Struct: ChannelStruct>(
 ) -> CInt {
     channels?.pointee = nil
     num?.pointee = 0
-    guard let channels, let num, let json else { return ERROR_INVAL.rawValue }
+    guard let channels, let num, let json else { return nullArgument() }
     return parsed("the channels of a libxl_domain_config") { () throws(ChannelError) in
         let records = try domainConfigChannels(json, Struct.shape)
         do throws(ChannelError) {
@@ -167,12 +170,20 @@ func channelsFromJSON<Struct: ChannelStruct>(
 func channelsToJSON<Struct: ChannelStruct>(
     _ channels: UnsafePointer<Struct>?, _ num: CInt
 ) -> CText? {
-    guard num == 0 || (num > 0 && channels != nil) else { return nil }
+    guard num >= 0, num == 0 || channels != nil else {
+        _ = num < 0 ? negativeNumber() : nullArgument()
+        return nil
+    }
     return jsonTextOrLog("the channels of a libxl_domain_config") { generator in
         generateDomainConfig(Int(num), generator) { index, generator in
             channels![index].record.generate(Struct.shape, generator)
         }
     }
+}
+
+/// For a negative number of structs: ERROR_INVAL.
+private func negativeNumber() -> CInt {
+    invalid("the number of channels is negative")
 }
 
 private func setErrno(_ number: CInt) {
