@@ -32,7 +32,8 @@ private func discard(_ message: UnsafeMutableRawPointer?) {
     if message != UnsafeMutableRawPointer(outOfMemory) { free(message) }
 }
 
-/// Deletes the key before its destructor is unloaded.
+/// Deletes the key before its destructor is unloaded. Messages of other threads
+/// stay allocated.
 func forgetLastErrors() {
     guard let deleted = key else { return }
     key = nil
