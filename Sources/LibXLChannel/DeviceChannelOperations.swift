@@ -41,7 +41,7 @@ public func libxl_name_to_device_channel(
 ) -> CInt {
     lookUp(domid, channel) { () throws(ChannelError) in
         guard let name else { throw ChannelError(.invalid, "no name is given") }
-        return try toolstack.channel(named: Bytes(cString: name), of: domid)
+        return try namedChannel(name, of: domid)
     }
 }
 

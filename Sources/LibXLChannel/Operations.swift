@@ -123,7 +123,18 @@ func remove<Struct: ChannelStruct>(
         guard let name = record.name else {
             throw ChannelError(.invalid, "neither a devid nor a name is given")
         }
-        try operation(toolstack.channel(named: Bytes(cString: name), of: domid).devid)
+        try operation(namedChannel(name, of: domid).devid)
+    }
+}
+
+/// A domain's channel by its name, which errors tell.
+@inline(never)
+func namedChannel(_ name: UnsafePointer<CChar>, of domid: UInt32) throws(ChannelError) -> Channel {
+    let name = Bytes(cString: name)
+    do throws(ChannelError) {
+        return try toolstack.channel(named: name, of: domid)
+    } catch {
+        throw error.kind == .notFound ? error : error.about("channel \(name)")
     }
 }
 
