@@ -5,7 +5,7 @@ import Channel
 import ChannelJSON
 
 extension ConnectionKind {
-    /// nil for a number that stands for no connection.
+    /// nil for an unknown number.
     init?(_ connection: libxl_channel_connection) {
         switch Int(connection.rawValue) {
         case Int(LIBXL_CHANNEL_CONNECTION_UNKNOWN.rawValue): self = .unknown
@@ -36,10 +36,10 @@ func cString(_ literal: StaticString) -> UnsafePointer<CChar> {
     UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-/// The data symbol `libxl_channel_connection_string_table`, entry by entry
-/// libxl's own: programs linked with libxenlight have its size built in.
+/// The data symbol `libxl_channel_connection_string_table`, with the same entries
+/// as libxl's: programs linked with libxenlight have its size built in.
 ///
-/// Only optimised code makes it the constant that an exported name asks for.
+/// Only optimised code makes it a constant, which an exported name requires.
 #if hasFeature(Embedded)
 @_silgen_name("libxl_channel_connection_string_table")
 #endif

@@ -53,7 +53,7 @@ extension ChannelInfoRecord {
         if kind == .pty { ptyPath = (info.tty ?? Bytes("/NO-SUCH-PATH")).duplicated() }
         guard backend != nil, frontend != nil, (ptyPath != nil) == (kind == .pty) else {
             freeTexts()
-            throw ChannelError(.noMemory, "no memory for a channel's state")
+            throw ChannelError(.noMemory, "out of memory for a channel's state")
         }
     }
 }

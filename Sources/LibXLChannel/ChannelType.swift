@@ -6,7 +6,7 @@ import Channel
 import ChannelJSON
 
 extension ConnectionKind {
-    /// nil for a number that is no type.
+    /// nil for an unknown number.
     init?(_ type: libxl_channel_type) {
         switch type {
         case LIBXL_CHANNEL_TYPE_NONE: self = .none
@@ -17,7 +17,7 @@ extension ConnectionKind {
         }
     }
 
-    /// nil for the connection that the posted family does not have.
+    /// nil for a connection that the posted family does not have.
     var posted: libxl_channel_type? {
         switch self {
         case .unknown: nil

@@ -21,7 +21,7 @@ extension libxl_device_channel: ChannelStruct {
 
     var record: ChannelRecord {
         let kind = ConnectionKind(connection)
-        // The union has a path only for these.
+        // Only these have a path in the union.
         let hasPath = kind == .socket || kind == .path
         return ChannelRecord(
             backendDomid: backend_domid, backendDomname: backend_domname, devid: devid, name: name,

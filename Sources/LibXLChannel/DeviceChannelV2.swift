@@ -1,5 +1,5 @@
-// libxl_device_channel as posted, under its own symbols: the struct's life and
-// its JSON, and the way to and from the released struct.
+// libxl_device_channel as posted, under its own symbols: the struct's life, its
+// JSON, and conversion to and from the released struct.
 import CLibc
 import CXen
 import CXenV2
@@ -104,7 +104,7 @@ public func libxl_device_channel_v2_to_released(
     return convert(src?.pointee, &dst.pointee)
 }
 
-/// A copy in the other family's struct, which is initialised on error.
+/// A copy in the other family's struct; on error that is initialised.
 private func convert<Source: ChannelStruct, Target: ChannelStruct>(
     _ source: Source?, _ target: inout Target
 ) -> CInt {
@@ -115,7 +115,7 @@ private func convert<Source: ChannelStruct, Target: ChannelStruct>(
             throw ChannelError(.invalid, "\(Target.typeName) has no value for the connection of this \(Source.typeName)")
         }
         var record = source.copied().record
-        // The released union keeps a path for these alone.
+        // Only these keep a path in the released union.
         if kind != .path, kind != .socket {
             free(record.path)
             record.path = nil

@@ -9,15 +9,15 @@ import XenStore
 /// The operations over the process's connection to xenstored.
 var toolstack: Toolstack<Store> { Toolstack(Store()) }
 
-/// Gives back what the process has one of when the library is unloaded (DT_FINI).
+/// Closes the xenstore connection and frees the last error when the library is unloaded (DT_FINI).
 @_cdecl("xlchannel_unload")
 public func xlchannel_unload() {
     Store.close()
     forgetLastErrors()
 }
 
-/// `_list`: a malloc'd array; NULL with `*num` 0 for an empty list, and on
-/// error, which is logged and set in errno.
+/// `_list`: a malloc'd array; NULL with `*num` 0 for an empty list and on error.
+/// Only an error sets errno.
 func list<Struct: ChannelStruct>(
     _ domid: UInt32, _ num: UnsafeMutablePointer<CInt>?, where isListed: (Channel) -> Bool = { _ in true }
 ) -> UnsafeMutablePointer<Struct>? {
@@ -27,7 +27,7 @@ func list<Struct: ChannelStruct>(
         return nil
     }
     num.pointee = 0
-    // An empty list is told from a failure by errno.
+    // An empty list leaves errno alone; xenstore calls may have changed it.
     let number = __errno_location().pointee
     do throws(ChannelError) {
         defer { setErrno(number) }
@@ -56,7 +56,7 @@ func info<Struct: ChannelStruct>(
     }
 }
 
-/// Fills a struct with the channel that `find` finds; initialised on error.
+/// Fills a struct with the channel that `find` finds; on error the struct is initialised.
 func lookUp<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
     _ find: () throws(ChannelError) -> Channel
@@ -97,20 +97,20 @@ func add<Struct: ChannelStruct>(
             channels[index].backend_domid = place.backendDomid
             if place.collidesInLinux {
                 log(XTL_WARN, domid: domid,
-                    "channel \(place.devid) (\(requests[index].name)): Linux guests tell consoles apart by the last digit of their number, which another has in common with console \(place.devid + 1)")
+                    "channel \(place.devid) (\(requests[index].name)): console \(place.devid + 1) clashes with another console: Linux compares only the last digit")
             }
         }
     }
 }
 
-/// The error with the place in the array of the channel that it is about.
+/// The error with the array position of its channel before the message.
 private func named(_ error: ChannelError, at position: Int?) -> ChannelError {
     guard let position else { return error }
     return error.about("channels[\(position)]")
 }
 
-/// `_remove` and `_destroy`: the channel with the struct's devid, or with its
-/// name when that is -1.
+/// `_remove` and `_destroy`: the channel with the struct's devid or, if that is
+/// -1, with its name.
 func remove<Struct: ChannelStruct>(
     _ ctx: OpaquePointer?, _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
     _ how: UnsafePointer<libxl_asyncop_how>?,
@@ -127,7 +127,7 @@ func remove<Struct: ChannelStruct>(
     }
 }
 
-/// A domain's channel by its name, which errors tell.
+/// A domain's channel by its name; errors name it.
 @inline(never)
 func namedChannel(_ name: UnsafePointer<CChar>, of domid: UInt32) throws(ChannelError) -> Channel {
     let name = Bytes(cString: name)
@@ -139,7 +139,7 @@ func namedChannel(_ name: UnsafePointer<CChar>, of domid: UInt32) throws(Channel
 }
 
 extension ChannelRequest {
-    /// Checks what a C struct says.
+    /// A request from a C struct, checked.
     init(_ record: ChannelRecord) throws(ChannelError) {
         let name = record.name.map { Bytes(cString: $0) }
         var backend = Backend.domid(record.backendDomid)

@@ -2,7 +2,7 @@
 import CXLChannel
 import Glibc
 
-/// Something failed: a line for people.
+/// Why the command fails, in one line.
 struct Failure: Error {
     var message: String
 }
@@ -62,8 +62,7 @@ func withChannel<Result>(
     }
 }
 
-/// Calls `body` with the state of a channel's device; nil when the channel is
-/// gone.
+/// Calls `body` with the state of a channel's device; nil if the channel is gone.
 func withInfo<Result>(
     of device: inout libxl_device_channel, _ domid: UInt32, _ body: (libxl_channelinfo) throws(Failure) -> Result
 ) throws(Failure) -> Result? {
@@ -116,7 +115,7 @@ extension libxl_device_channel {
         libxl_channel_connection_to_string(connection).map { String(cString: $0) } ?? String(connection.rawValue)
     }
 
-    /// The socket or file; nil for channels that have none.
+    /// The socket or file; nil for kinds that have none.
     func path() -> ByteString? {
         switch Int(connection.rawValue) {
         case Int(LIBXL_CHANNEL_CONNECTION_SOCKET.rawValue), Int(LIBXL_CHANNEL_CONNECTION_PATH):
@@ -127,14 +126,14 @@ extension libxl_device_channel {
 }
 
 extension libxl_channelinfo {
-    /// The terminal; nil when there is none, or not yet.
+    /// The terminal; nil if there is none, or not yet.
     func terminal() -> ByteString? {
         guard connection == LIBXL_CHANNEL_CONNECTION_PTY, let path = ByteString(u.pty.path) else { return nil }
-        // libxl puts this in where it has none.
+        // libxl's path for a PTY without a terminal.
         return path == ByteString(Array("/NO-SUCH-PATH".utf8)) ? nil : path
     }
 
-    /// The guest's xenbus state.
+    /// The frontend's xenbus state.
     func stateWord() -> String {
         let words = [
             "unknown", "initialising", "initwait", "initialised", "connected", "closing", "closed", "reconfiguring",

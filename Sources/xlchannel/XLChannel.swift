@@ -1,4 +1,4 @@
-// xlchannel: channels for shells. A user of the shared library like any other.
+// xlchannel: channels for shells, over the shared library and its public header.
 import ArgumentParser
 import Glibc
 
@@ -65,7 +65,7 @@ enum Choice {
     case devid(Int32)
     case name(ByteString)
 
-    /// How messages name it.
+    /// How messages call it.
     var title: String {
         switch self {
         case .devid(let devid): "devid \(devid)"
