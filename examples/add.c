@@ -22,7 +22,7 @@ static int add(uint32_t domid, int connection, const char *name, const char *pat
         libxl_channelinfo_dispose(&info);
     }
     libxl_device_channel_dispose(&channel);     /* frees what is in it */
-    return rc;                                  /* the library has told the cause on stderr */
+    return rc;                                  /* the library has logged the cause, by default to stderr */
 }
 
 int main(int argc, char **argv)

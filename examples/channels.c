@@ -4,7 +4,7 @@
  *   cc -o channels channels.c $(pkg-config --cflags --libs xlchannel)
  *   ./channels DOMID [DIRECTORY]     socket and log go to DIRECTORY, by default /run/xlchannel-example
  *
- * The library itself logs why something fails, by default on stderr, so a program need not.
+ * The library logs why a call fails, by default to stderr, so the program does not.
  */
 #include <libxl_channel.h>
 #include <sys/stat.h>

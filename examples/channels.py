@@ -13,8 +13,6 @@ from xlchannel import Channel, Connection
 
 def main(domid, directory="/run/xlchannel-example"):
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    # Exceptions then tell the cause of a failure, instead of a line on stderr.
-    xlchannel.set_logger(lambda level, message: None)
     added = []
     try:
         for channel in (

@@ -2,23 +2,22 @@
  * libxl_channel_v2.h - channels of Xen guests: the posted family of names.
  *
  * The first patches for channels ("libxl: add a list of abstract 'channels' to
- * the domain config", v2, 2014) had another struct than the one that libxl
- * released: a plain enumeration `type` and a plain `path`.  Source written for
- * them compiles against this header unchanged, alone or after <libxl.h>: the
- * posted names are mapped by macros onto symbols of their own,
- * libxl_device_channel_v2_*, beside libxl's.  Programs that call the library
- * by symbol (ctypes, dlsym) use the _v2 names.
+ * the domain config", v2, 2014) had a different struct from the one that libxl
+ * released: an enumeration `type` and a plain `path`.  Source written for them
+ * compiles against this header unchanged, alone or after <libxl.h>.  Macros map
+ * the posted names to separate symbols, libxl_device_channel_v2_*, beside
+ * libxl's.  Programs that look symbols up (ctypes, dlsym) use the _v2 names.
  *
- * The functions are those of libxl_channel.h over the same implementation, but
- * for what only the released family has: the look-ups by devid and by name, the
- * list of all domains' channels, libxl_channel_domain_qualifier_to_domid, and
- * parse_json of a libxl_channelinfo and of the enumeration.  The rules are the
- * same: ctx may be NULL, error codes, errno after a list, threads, memory,
- * devids.  docs/families.md tells which family to use when.
+ * The functions are those of libxl_channel.h, over the same implementation.  Only
+ * the released family has the look-ups by devid and by name, the list of all
+ * domains' channels, libxl_channel_domain_qualifier_to_domid, and parse_json of a
+ * libxl_channelinfo and of the enumeration.  The same rules apply: ctx may be
+ * NULL, error codes, errno after a list, threads, memory, devids.
+ * docs/families.md says which family to use.
  *
- * libxl_domain_config of <libxl.h> has the released struct in its array
- * `channels`; the posted array is a pointer and a length of one's own, as
- * libxl_device_channels_add takes it here.
+ * The array `channels` of libxl_domain_config (<libxl.h>) has the released
+ * struct.  libxl_device_channels_add takes an array of the posted struct as a
+ * pointer and a length.
  *
  * License: LGPL-2.1, as libxl.
  */
@@ -26,7 +25,7 @@
 #define LIBXL_CHANNEL_V2_H
 
 #ifdef LIBXL_CHANNEL_H
-#error "libxl_channel.h and libxl_channel_v2.h give two meanings to the same names: include one of them in a file"
+#error "libxl_channel.h and libxl_channel_v2.h define the same names differently: include one of them in a file"
 #endif
 
 #include <errno.h>
@@ -39,7 +38,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* libxl_json.h tells yajl 2 by yajl_version.h, which it only then includes. */
+/* libxl_json.h detects yajl 2 by yajl_version.h, which it includes only if this is defined. */
 #ifndef HAVE_YAJL_YAJL_VERSION_H
 #define HAVE_YAJL_YAJL_VERSION_H 1
 #endif
@@ -52,7 +51,7 @@ extern "C" {
 #include <libxl_json.h>
 #include <yajl/yajl_tree.h>
 
-/* libxl's own struct, whose name stands for the posted one from here on. */
+/* libxl's own struct; below, libxl_device_channel means the posted one. */
 typedef libxl_device_channel libxl_device_channel_released;
 
 /*
@@ -68,16 +67,16 @@ typedef enum libxl_channel_type {
     LIBXL_CHANNEL_TYPE_SOCKET = 3  /* a Unix socket listens at `path` */
 } libxl_channel_type;
 
-/* The lower-case name, a constant; NULL for a number that is no type. */
+/* The lower-case name, a constant; NULL for an unknown number. */
 const char *libxl_channel_type_to_string(libxl_channel_type type);
-/* 0, or ERROR_FAIL as libxl's.  Upper and lower case are the same. */
+/* 0, or ERROR_FAIL for an unknown name, as libxl.  Ignores case. */
 int libxl_channel_type_from_string(const char *s, libxl_channel_type *type);
-/* Writes the name, or null for a number that is no type. */
+/* Writes the name, or null for an unknown number. */
 yajl_gen_status libxl_channel_type_gen_json(yajl_gen hand,
                                             libxl_channel_type *type);
-/* A malloc'd JSON text, the caller's to free; NULL without memory. */
+/* A malloc'd JSON text, which the caller frees; NULL if out of memory. */
 char *libxl_channel_type_to_json(libxl_ctx *ctx, libxl_channel_type type);
-/* 0, or ERROR_FAIL for what is no JSON string or names no type. */
+/* 0, or ERROR_FAIL if s is not a JSON string or names no type. */
 int libxl_channel_type_from_json(libxl_ctx *ctx, libxl_channel_type *type,
                                  const char *s);
 /* Names and numbers, ended by { NULL, -1 }. */
@@ -86,12 +85,12 @@ extern libxl_enum_string_table libxl_channel_type_string_table[];
 /*
  * LIBXL_HAVE_DEVICE_CHANNEL_V2
  *
- * The posted struct.  Its strings are malloc'd and belong to it.  As for the
- * released one: name is required; path is required for PATH and SOCKET, and
- * not given for NONE and PTY; devid -1 stands for the lowest free one.  add has
- * the same limits: a name of 1 to 256 bytes, an absolute path of at most 3700
- * bytes for PATH and 107 for SOCKET, both without control characters; devids of
- * 0 to INT_MAX - 1.
+ * The posted struct.  Its strings are malloc'd and belong to it.  The same limits
+ * apply as in libxl_device_channel_add of libxl_channel.h:
+ *  - devid: 0 to INT_MAX - 1, or -1 for the lowest free one;
+ *  - name: required, 1 to 256 bytes without control characters;
+ *  - path: for PATH (at most 3700 bytes) and SOCKET (107) required, absolute,
+ *    without control characters; NULL for NONE and PTY.
  */
 #define LIBXL_HAVE_DEVICE_CHANNEL_V2 1
 typedef struct libxl_device_channel_v2 {
@@ -103,21 +102,20 @@ typedef struct libxl_device_channel_v2 {
     char *path;
 } libxl_device_channel_v2;
 
-/* Everything 0 and NULL but devid, which is -1. */
+/* Sets everything to 0 and NULL, devid to -1. */
 void libxl_device_channel_v2_init(libxl_device_channel_v2 *p);
-/* Frees the strings and initialises the struct; may be called twice. */
+/* Frees the strings and initialises the struct, so it may be called twice. */
 void libxl_device_channel_v2_dispose(libxl_device_channel_v2 *p);
-/* A deep copy; dst is overwritten, not disposed of. */
+/* A deep copy.  Overwrites dst without disposing of it. */
 void libxl_device_channel_v2_copy(libxl_ctx *ctx, libxl_device_channel_v2 *dst,
                                   const libxl_device_channel_v2 *src);
 
 /*
  * JSON: {"devid": 0, "name": "org.test", "type": "socket", "path": "/a"} in
- * libxl's format.  Members with their default value are left out, `type` when
- * NONE.  The parsers take unknown keys for absent, and refuse (ERROR_FAIL) a
+ * libxl's format.  Members with their default value are left out, so `type` if
+ * it is NONE.  The parsers ignore unknown keys.  They return ERROR_FAIL for a
  * member of the wrong type, a number out of range and an unknown type.
- * from_json initialises *p; both leave it to be disposed of, whatever they
- * return.
+ * from_json initialises *p.  The caller disposes of *p, whatever they return.
  */
 yajl_gen_status libxl_device_channel_v2_gen_json(yajl_gen hand,
                                                  libxl_device_channel_v2 *p);
@@ -130,9 +128,9 @@ int libxl_device_channel_v2_parse_json(libxl_ctx *ctx, yajl_val value,
                                        libxl_device_channel_v2 *p);
 
 /*
- * The same channel in the other family's struct.  dst is overwritten, and
- * initialised on error.  ERROR_INVAL: src is connected to what the other
- * family has no value for: UNKNOWN, or a number that neither knows.
+ * The same channel in the other family's struct.  dst is overwritten; on error it
+ * is initialised.  ERROR_INVAL: the other family has no value for the connection
+ * of src, which is UNKNOWN or an unknown number.
  */
 int libxl_device_channel_v2_from_released(
     libxl_ctx *ctx, libxl_device_channel_v2 *dst,
@@ -143,7 +141,7 @@ int libxl_device_channel_v2_to_released(libxl_ctx *ctx,
 
 /*
  * As their namesakes in libxl.h and libxl_channel.h.  The list leaves out, and
- * logs, a channel whose connection is not known: no type stands for it.
+ * logs, a channel with an unknown connection, for which there is no type.
  */
 libxl_device_channel_v2 *libxl_device_channel_v2_list(libxl_ctx *ctx,
                                                       uint32_t domid,
@@ -167,10 +165,10 @@ int libxl_device_channel_v2_destroy(libxl_ctx *ctx, uint32_t domid,
  *
  * The array of a domain's configuration.
  *
- * add adds every channel of the array, all or none; devid and backend_domid
- * are written back.  from_json gives the array "channels" of a domain
- * config's JSON document, malloc'd, to be freed by list_free; to_json makes a
- * document {"channels": […]}, malloc'd.
+ * add adds every channel of the array, all or none, and writes devid and
+ * backend_domid back.  from_json returns the array "channels" of a domain
+ * config's JSON document, malloc'd; list_free frees it.  to_json returns a
+ * document {"channels": [...]}, malloc'd, which the caller frees.
  */
 #define LIBXL_HAVE_DEVICE_CHANNELS_V2 1
 int libxl_device_channels_v2_add(libxl_ctx *ctx, uint32_t domid,
@@ -183,8 +181,10 @@ int libxl_domain_config_channels_v2_from_json(
 char *libxl_domain_config_channels_v2_to_json(
     libxl_ctx *ctx, const libxl_device_channel_v2 *channels, int num);
 
-/* The logger of both families; see libxl_channel.h. */
+/* Sets the logger of both families; see libxl_channel.h. */
 void libxl_channel_set_logger(xentoollog_logger *lg);
+/* The calling thread's last failure, in either family; see libxl_channel.h. */
+const char *libxl_channel_last_error(void);
 
 #ifdef __cplusplus
 }

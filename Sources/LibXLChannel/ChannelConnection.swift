@@ -5,7 +5,7 @@ import Channel
 import ChannelJSON
 
 extension ConnectionKind {
-    /// nil for a number that stands for no connection.
+    /// nil for an unknown number.
     init?(_ connection: libxl_channel_connection) {
         switch Int(connection.rawValue) {
         case Int(LIBXL_CHANNEL_CONNECTION_UNKNOWN.rawValue): self = .unknown
@@ -36,10 +36,10 @@ func cString(_ literal: StaticString) -> UnsafePointer<CChar> {
     UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-/// The data symbol `libxl_channel_connection_string_table`, entry by entry
-/// libxl's own: programs linked with libxenlight have its size built in.
+/// The data symbol `libxl_channel_connection_string_table`, with the same entries
+/// as libxl's: programs linked with libxenlight have its size built in.
 ///
-/// Only optimised code makes it the constant that an exported name asks for.
+/// Only optimised code makes it a constant, which an exported name requires.
 #if hasFeature(Embedded)
 @_silgen_name("libxl_channel_connection_string_table")
 #endif
@@ -51,17 +51,31 @@ public nonisolated(unsafe) var connectionStringTable:
         libxl_enum_string_table(s: nil, v: -1)
     )
 
+/// For a number that stands for no connection: NULL.
+@inline(never)
+func unknown(_ number: UInt32) -> UnsafePointer<CChar>? {
+    keep("no connection has the number \(number)")
+    return nil
+}
+
+/// For a word that names no connection: ERROR_FAIL.
+@inline(never)
+func unknown(_ word: UnsafePointer<CChar>) -> CInt {
+    keep("no connection is called \(Bytes(cString: word))")
+    return ERROR_FAIL.rawValue
+}
+
 @_cdecl("libxl_channel_connection_to_string") @implementation
 public func libxl_channel_connection_to_string(_ p: libxl_channel_connection) -> UnsafePointer<CChar>! {
-    ConnectionKind(p)?.cWord
+    ConnectionKind(p)?.cWord ?? unknown(p.rawValue)
 }
 
 @_cdecl("libxl_channel_connection_from_string") @implementation
 public func libxl_channel_connection_from_string(
     _ s: UnsafePointer<CChar>!, _ e: UnsafeMutablePointer<libxl_channel_connection>!
 ) -> CInt {
-    guard let s, let e else { return ERROR_INVAL.rawValue }
-    guard let kind = ConnectionKind(word: s) else { return ERROR_FAIL.rawValue }
+    guard let s, let e else { return nullArgument() }
+    guard let kind = ConnectionKind(word: s) else { return unknown(s) }
     e.pointee = kind.released
     return 0
 }
@@ -70,8 +84,8 @@ public func libxl_channel_connection_from_string(
 public func libxl_channel_connection_gen_json(
     _ hand: yajl_gen!, _ p: UnsafeMutablePointer<libxl_channel_connection>!
 ) -> yajl_gen_status {
-    guard let hand, let p else { return yajl_gen_in_error_state }
-    return ConnectionKind.generate(ConnectionKind(p.pointee), hand)
+    guard let hand, let p else { return cannotGenerate() }
+    return generated(ConnectionKind.generate(ConnectionKind(p.pointee), hand))
 }
 
 @_cdecl("libxl_channel_connection_to_json") @implementation
@@ -85,7 +99,7 @@ public func libxl_channel_connection_to_json(
 public func libxl_channel_connection_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_channel_connection>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p, let s else { return ERROR_INVAL.rawValue }
+    guard let p, let s else { return nullArgument() }
     return parsed("libxl_channel_connection") { () throws(ChannelError) in
         p.pointee = try ConnectionKind(json: s).released
     }
@@ -95,7 +109,7 @@ public func libxl_channel_connection_from_json(
 public func libxl_channel_connection_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ connection: UnsafeMutablePointer<libxl_channel_connection>!
 ) -> CInt {
-    guard let value, let connection else { return ERROR_INVAL.rawValue }
+    guard let value, let connection else { return nullArgument() }
     return parsed("libxl_channel_connection") { () throws(ChannelError) in
         connection.pointee = try ConnectionKind(json: value).released
     }

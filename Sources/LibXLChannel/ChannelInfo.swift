@@ -53,7 +53,7 @@ extension ChannelInfoRecord {
         if kind == .pty { ptyPath = (info.tty ?? Bytes("/NO-SUCH-PATH")).duplicated() }
         guard backend != nil, frontend != nil, (ptyPath != nil) == (kind == .pty) else {
             freeTexts()
-            throw ChannelError(.noMemory, "no memory for a channel's state")
+            throw ChannelError(.noMemory, "out of memory for a channel's state")
         }
     }
 }
@@ -99,15 +99,18 @@ public func libxl_channelinfo_copy(
 public func libxl_channelinfo_gen_json(
     _ hand: yajl_gen!, _ p: UnsafeMutablePointer<libxl_channelinfo>!
 ) -> yajl_gen_status {
-    guard let hand, let p else { return yajl_gen_in_error_state }
-    return ChannelInfoRecord(p.pointee).generate(hand)
+    guard let hand, let p else { return cannotGenerate() }
+    return generated(ChannelInfoRecord(p.pointee).generate(hand))
 }
 
 @_cdecl("libxl_channelinfo_to_json") @implementation
 public func libxl_channelinfo_to_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_channelinfo>!
 ) -> UnsafeMutablePointer<CChar>! {
-    guard let p else { return nil }
+    guard let p else {
+        _ = nullArgument()
+        return nil
+    }
     return jsonTextOrLog("libxl_channelinfo") { ChannelInfoRecord(p.pointee).generate($0) }
 }
 
@@ -115,10 +118,10 @@ public func libxl_channelinfo_to_json(
 public func libxl_channelinfo_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_channelinfo>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p else { return ERROR_INVAL.rawValue }
+    guard let p else { return nullArgument() }
     var record = ChannelInfoRecord()
     defer { p.pointee = record.released }
-    guard let s else { return ERROR_INVAL.rawValue }
+    guard let s else { return nullArgument() }
     return parsed("libxl_channelinfo") { () throws(ChannelError) in try record.parse(s) }
 }
 
@@ -126,9 +129,9 @@ public func libxl_channelinfo_from_json(
 public func libxl_channelinfo_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ info: UnsafeMutablePointer<libxl_channelinfo>!
 ) -> CInt {
-    guard let info else { return ERROR_INVAL.rawValue }
+    guard let info else { return nullArgument() }
     var record = ChannelInfoRecord()
     defer { info.pointee = record.released }
-    guard let value else { return ERROR_INVAL.rawValue }
+    guard let value else { return nullArgument() }
     return parsed("libxl_channelinfo") { () throws(ChannelError) in try record.parse(value) }
 }

@@ -9,17 +9,17 @@ import XenStore
 
 /// A C struct for a channel.
 protocol ChannelStruct {
-    /// libxl's name of the struct, for messages.
+    /// The struct's name in C, for messages.
     static var typeName: StaticString { get }
     static var shape: Shape { get }
-    /// What `_init` makes the discriminator.
+    /// The discriminator that `_init` sets.
     static var initialKind: ConnectionKind { get }
 
     /// The struct that owns the texts of `record`.
     init(_ record: ChannelRecord)
     /// The struct's fields, its texts read in place.
     var record: ChannelRecord { get }
-    /// Copies the discriminator's number, be it known or not.
+    /// Copies the discriminator's number, known or not.
     mutating func copyDiscriminator(of other: Self)
 
     var devid: libxl_devid { get set }
@@ -63,7 +63,7 @@ extension ChannelStruct {
     ) -> CInt {
         var record = Self.initial.record
         defer { self = Self(record) }
-        guard let source else { return ERROR_INVAL.rawValue }
+        guard let source else { return nullArgument() }
         return parsed(Self.typeName) { () throws(ChannelError) in try parse(&record, source) }
     }
 }
@@ -74,12 +74,13 @@ func initialise<Struct>(_ pointer: UnsafeMutablePointer<Struct>, _ initial: Stru
     pointer.pointee = initial
 }
 
-/// A malloc'd copy. libxl ends the program without memory, and a copy that
+/// A malloc'd copy. Out of memory, it ends the program as libxl does: a copy that
 /// silently lacks a text would be worse.
+@inline(never)
 func duplicate(_ text: CText?) -> CText? {
     guard let text else { return nil }
     guard let copy = strdup(text) else {
-        log(XTL_CRITICAL, "no memory to copy a text")
+        log(XTL_CRITICAL, "out of memory to copy a text")
         abort()
     }
     return copy
@@ -98,7 +99,7 @@ extension ChannelRecord {
         path = channel.connection.path?.duplicated()
         guard name != nil, (path != nil) == (channel.connection.path != nil) else {
             freeTexts()
-            throw ChannelError(.noMemory, "no memory for a channel")
+            throw ChannelError(.noMemory, "out of memory for a channel")
         }
     }
 }
@@ -119,7 +120,7 @@ func cArray<Struct>(
     num.pointee = 0
     guard count > 0 else { return nil }
     guard let length = CInt(exactly: count), let memory = calloc(count, MemoryLayout<Struct>.stride) else {
-        throw ChannelError(.noMemory, "no memory for a list of channels")
+        throw ChannelError(.noMemory, "out of memory for a list of channels")
     }
     let list = memory.assumingMemoryBound(to: Struct.self)
     for index in 0..<count {

@@ -6,7 +6,7 @@ import Channel
 import ChannelJSON
 
 extension ConnectionKind {
-    /// nil for a number that is no type.
+    /// nil for an unknown number.
     init?(_ type: libxl_channel_type) {
         switch type {
         case LIBXL_CHANNEL_TYPE_NONE: self = .none
@@ -17,7 +17,7 @@ extension ConnectionKind {
         }
     }
 
-    /// nil for the connection that the posted family does not have.
+    /// nil for a connection that the posted family does not have.
     var posted: libxl_channel_type? {
         switch self {
         case .unknown: nil
@@ -47,15 +47,15 @@ public nonisolated(unsafe) var typeStringTable:
 
 @_cdecl("libxl_channel_type_to_string") @implementation
 public func libxl_channel_type_to_string(_ type: libxl_channel_type) -> UnsafePointer<CChar>! {
-    ConnectionKind(type)?.cWord
+    ConnectionKind(type)?.cWord ?? unknown(type.rawValue)
 }
 
 @_cdecl("libxl_channel_type_from_string") @implementation
 public func libxl_channel_type_from_string(
     _ s: UnsafePointer<CChar>!, _ type: UnsafeMutablePointer<libxl_channel_type>!
 ) -> CInt {
-    guard let s, let type else { return ERROR_INVAL.rawValue }
-    guard let posted = ConnectionKind(word: s)?.posted else { return ERROR_FAIL.rawValue }
+    guard let s, let type else { return nullArgument() }
+    guard let posted = ConnectionKind(word: s)?.posted else { return unknown(s) }
     type.pointee = posted
     return 0
 }
@@ -64,8 +64,8 @@ public func libxl_channel_type_from_string(
 public func libxl_channel_type_gen_json(
     _ hand: yajl_gen!, _ type: UnsafeMutablePointer<libxl_channel_type>!
 ) -> yajl_gen_status {
-    guard let hand, let type else { return yajl_gen_in_error_state }
-    return ConnectionKind.generate(ConnectionKind(type.pointee), hand)
+    guard let hand, let type else { return cannotGenerate() }
+    return generated(ConnectionKind.generate(ConnectionKind(type.pointee), hand))
 }
 
 @_cdecl("libxl_channel_type_to_json") @implementation
@@ -79,7 +79,7 @@ public func libxl_channel_type_to_json(
 public func libxl_channel_type_from_json(
     _ ctx: OpaquePointer!, _ type: UnsafeMutablePointer<libxl_channel_type>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let type, let s else { return ERROR_INVAL.rawValue }
+    guard let type, let s else { return nullArgument() }
     return parsed("libxl_channel_type") { () throws(ChannelError) in
         guard let posted = try ConnectionKind(json: s).posted else {
             throw ChannelError(.failed, "no type is called \"unknown\"")

@@ -21,7 +21,7 @@ extension libxl_device_channel: ChannelStruct {
 
     var record: ChannelRecord {
         let kind = ConnectionKind(connection)
-        // The union has a path only for these.
+        // Only these have a path in the union.
         let hasPath = kind == .socket || kind == .path
         return ChannelRecord(
             backendDomid: backend_domid, backendDomname: backend_domname, devid: devid, name: name,
@@ -66,15 +66,18 @@ public func libxl_device_channel_copy(
 public func libxl_device_channel_gen_json(
     _ hand: yajl_gen!, _ p: UnsafeMutablePointer<libxl_device_channel>!
 ) -> yajl_gen_status {
-    guard let hand, let p else { return yajl_gen_in_error_state }
-    return p.pointee.record.generate(.released, hand)
+    guard let hand, let p else { return cannotGenerate() }
+    return generated(p.pointee.record.generate(.released, hand))
 }
 
 @_cdecl("libxl_device_channel_to_json") @implementation
 public func libxl_device_channel_to_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_device_channel>!
 ) -> UnsafeMutablePointer<CChar>! {
-    guard let p else { return nil }
+    guard let p else {
+        _ = nullArgument()
+        return nil
+    }
     return jsonTextOrLog("libxl_device_channel") { p.pointee.record.generate(.released, $0) }
 }
 
@@ -82,7 +85,7 @@ public func libxl_device_channel_to_json(
 public func libxl_device_channel_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_device_channel>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p else { return ERROR_INVAL.rawValue }
+    guard let p else { return nullArgument() }
     return p.pointee.fill(from: s) { (record, s) throws(ChannelError) in try record.parse(.released, s) }
 }
 
@@ -90,6 +93,6 @@ public func libxl_device_channel_from_json(
 public func libxl_device_channel_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ channel: UnsafeMutablePointer<libxl_device_channel>!
 ) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     return channel.pointee.fill(from: value) { (record, value) throws(ChannelError) in try record.parse(.released, value) }
 }

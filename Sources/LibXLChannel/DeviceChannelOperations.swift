@@ -41,7 +41,7 @@ public func libxl_name_to_device_channel(
 ) -> CInt {
     lookUp(domid, channel) { () throws(ChannelError) in
         guard let name else { throw ChannelError(.invalid, "no name is given") }
-        return try toolstack.channel(named: Bytes(cString: name), of: domid)
+        return try namedChannel(name, of: domid)
     }
 }
 
@@ -58,7 +58,7 @@ public func libxl_device_channels_add(
     _ ctx: OpaquePointer!, _ domid: UInt32, _ d_config: UnsafeMutablePointer<libxl_domain_config>!,
     _ ao_how: UnsafePointer<libxl_asyncop_how>!
 ) -> CInt {
-    guard let d_config else { return ERROR_INVAL.rawValue }
+    guard let d_config else { return nullArgument() }
     return add(ctx, domid, d_config.pointee.channels, d_config.pointee.num_channels, isArray: true, ao_how)
 }
 

@@ -1,5 +1,5 @@
-// libxl_device_channel as posted, under its own symbols: the struct's life and
-// its JSON, and the way to and from the released struct.
+// libxl_device_channel as posted, under its own symbols: the struct's life, its
+// JSON, and conversion to and from the released struct.
 import CLibc
 import CXen
 import CXenV2
@@ -55,15 +55,18 @@ public func libxl_device_channel_v2_copy(
 public func libxl_device_channel_v2_gen_json(
     _ hand: yajl_gen!, _ p: UnsafeMutablePointer<libxl_device_channel_v2>!
 ) -> yajl_gen_status {
-    guard let hand, let p else { return yajl_gen_in_error_state }
-    return p.pointee.record.generate(.posted, hand)
+    guard let hand, let p else { return cannotGenerate() }
+    return generated(p.pointee.record.generate(.posted, hand))
 }
 
 @_cdecl("libxl_device_channel_v2_to_json") @implementation
 public func libxl_device_channel_v2_to_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_device_channel_v2>!
 ) -> UnsafeMutablePointer<CChar>! {
-    guard let p else { return nil }
+    guard let p else {
+        _ = nullArgument()
+        return nil
+    }
     return jsonTextOrLog("libxl_device_channel_v2") { p.pointee.record.generate(.posted, $0) }
 }
 
@@ -71,7 +74,7 @@ public func libxl_device_channel_v2_to_json(
 public func libxl_device_channel_v2_from_json(
     _ ctx: OpaquePointer!, _ p: UnsafeMutablePointer<libxl_device_channel_v2>!, _ s: UnsafePointer<CChar>!
 ) -> CInt {
-    guard let p else { return ERROR_INVAL.rawValue }
+    guard let p else { return nullArgument() }
     return p.pointee.fill(from: s) { (record, s) throws(ChannelError) in try record.parse(.posted, s) }
 }
 
@@ -79,7 +82,7 @@ public func libxl_device_channel_v2_from_json(
 public func libxl_device_channel_v2_parse_json(
     _ ctx: OpaquePointer!, _ value: yajl_val!, _ p: UnsafeMutablePointer<libxl_device_channel_v2>!
 ) -> CInt {
-    guard let p else { return ERROR_INVAL.rawValue }
+    guard let p else { return nullArgument() }
     return p.pointee.fill(from: value) { (record, value) throws(ChannelError) in try record.parse(.posted, value) }
 }
 
@@ -88,7 +91,7 @@ public func libxl_device_channel_v2_from_released(
     _ ctx: OpaquePointer!, _ dst: UnsafeMutablePointer<libxl_device_channel_v2>!,
     _ src: UnsafePointer<libxl_device_channel_released>!
 ) -> CInt {
-    guard let dst else { return ERROR_INVAL.rawValue }
+    guard let dst else { return nullArgument() }
     return convert(src?.pointee, &dst.pointee)
 }
 
@@ -97,22 +100,22 @@ public func libxl_device_channel_v2_to_released(
     _ ctx: OpaquePointer!, _ dst: UnsafeMutablePointer<libxl_device_channel_released>!,
     _ src: UnsafePointer<libxl_device_channel_v2>!
 ) -> CInt {
-    guard let dst else { return ERROR_INVAL.rawValue }
+    guard let dst else { return nullArgument() }
     return convert(src?.pointee, &dst.pointee)
 }
 
-/// A copy in the other family's struct, which is initialised on error.
+/// A copy in the other family's struct; on error that is initialised.
 private func convert<Source: ChannelStruct, Target: ChannelStruct>(
     _ source: Source?, _ target: inout Target
 ) -> CInt {
     target = .initial
-    guard let source else { return ERROR_INVAL.rawValue }
+    guard let source else { return nullArgument() }
     return result { () throws(ChannelError) in
         guard let kind = source.record.kind, kind != .unknown else {
             throw ChannelError(.invalid, "\(Target.typeName) has no value for the connection of this \(Source.typeName)")
         }
         var record = source.copied().record
-        // The released union keeps a path for these alone.
+        // Only these keep a path in the released union.
         if kind != .path, kind != .socket {
             free(record.path)
             record.path = nil

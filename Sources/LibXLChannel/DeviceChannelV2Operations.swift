@@ -12,7 +12,7 @@ public func libxl_device_channel_v2_list(
     list(domid, num) { channel in
         if channel.connection != .unknown { return true }
         log(XTL_WARN, domid: domid,
-            "channel \(channel.devid) (\(channel.name)) is left out of a list: no type stands for its connection")
+            "channel \(channel.devid) (\(channel.name)) is left out of the list: libxl_channel_type has no value for its connection")
         return false
     }
 }

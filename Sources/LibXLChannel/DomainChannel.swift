@@ -11,7 +11,7 @@ public func libxl_domain_channel_list(
 ) -> CInt {
     list?.pointee = nil
     num?.pointee = 0
-    guard let list, let num else { return ERROR_INVAL.rawValue }
+    guard let list, let num else { return nullArgument() }
     return result { () throws(ChannelError) in
         let channels = try toolstack.channelsOfAllDomains()
         list.pointee = try cArray(
@@ -35,6 +35,7 @@ public func libxl_domain_channel_list_free(_ list: UnsafeMutablePointer<libxl_do
 public func libxl_channel_domain_qualifier_to_domid(
     _ ctx: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ domid: UnsafeMutablePointer<UInt32>!
 ) -> CInt {
-    guard let name, name.pointee != 0, let domid else { return ERROR_INVAL.rawValue }
+    guard let name, let domid else { return nullArgument() }
+    guard name.pointee != 0 else { return invalid("the domain's name is empty") }
     return result { () throws(ChannelError) in domid.pointee = try toolstack.domid(of: Bytes(cString: name)) }
 }

@@ -25,7 +25,7 @@ extension ChannelError {
         return error.rawValue
     }
 
-    /// The errno of functions that have no other way to tell an error.
+    /// The errno of functions that return no code.
     var number: CInt {
         switch kind {
         case .invalid: EINVAL
@@ -40,7 +40,7 @@ extension ChannelError {
     }
 }
 
-/// Runs an operation on a domain: 0, or the error's code after logging it.
+/// Runs an operation on a domain: 0, or the error's code, with the cause logged and kept.
 @inline(__always)
 func result(domid: UInt32? = nil, _ operation: () throws(ChannelError) -> Void) -> CInt {
     do throws(ChannelError) {
@@ -51,7 +51,7 @@ func result(domid: UInt32? = nil, _ operation: () throws(ChannelError) -> Void) 
     }
 }
 
-/// Logs an error; its code.
+/// Logs and keeps an error's message; its code.
 @inline(never)
 private func failed(_ domid: UInt32?, _ error: ChannelError) -> CInt {
     log(XTL_ERROR, domid: domid, error.message)
@@ -60,9 +60,9 @@ private func failed(_ domid: UInt32?, _ error: ChannelError) -> CInt {
 
 /// Runs an operation that libxl lets the caller have asynchronously.
 ///
-/// Without `how` it is synchronous. With a callback, that is called before
-/// this function returns, which libxl.h allows, and 0 is returned. The event
-/// form is refused, since events belong to libxenlight.
+/// Without `how` it is synchronous. With a callback, it calls the callback
+/// before it returns 0, which libxl.h allows. It refuses the event form, since
+/// events belong to libxenlight.
 func asynchronously(
     _ how: UnsafePointer<libxl_asyncop_how>?, domid: UInt32, _ ctx: OpaquePointer?,
     _ operation: () throws(ChannelError) -> Void

@@ -3,7 +3,7 @@ import CXen
 import Channel
 import ChannelJSON
 
-/// A malloc'd JSON text, or NULL after logging why not.
+/// A malloc'd JSON text; NULL on error, with the cause logged.
 @inline(__always)
 func jsonTextOrLog(_ type: StaticString, _ write: (yajl_gen) -> yajl_gen_status) -> CText? {
     do throws(ChannelError) {
@@ -14,8 +14,8 @@ func jsonTextOrLog(_ type: StaticString, _ write: (yajl_gen) -> yajl_gen_status)
     }
 }
 
-/// The result of parsing one value of a type: 0, or after logging libxl's
-/// ERROR_FAIL (ERROR_NOMEM without memory).
+/// Parses one value of a type: 0, or libxl's ERROR_FAIL (ERROR_NOMEM if out of
+/// memory), with the cause logged.
 @inline(__always)
 func parsed(_ type: StaticString, _ parse: () throws(ChannelError) -> Void) -> CInt {
     do throws(ChannelError) {

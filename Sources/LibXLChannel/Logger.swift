@@ -11,27 +11,23 @@ public func libxl_channel_set_logger(_ lg: UnsafeMutablePointer<xentoollog_logge
     logger = lg
 }
 
-/// Logs one message, with the domain it is about.
-func log(_ level: xentoollog_level, domid: UInt32? = nil, errno number: Int32 = -1, _ message: Text) {
-    var text = Bytes()
-    if let domid {
-        text.append("Domain ")
-        text.append(decimal: domid)
-        text.append(": ")
+/// Logs one message, with the domain it is about. An error is also kept for
+/// libxl_channel_last_error, after it is logged: a logger may call functions
+/// of the library that fail.
+@inline(never)
+func log(_ level: xentoollog_level, domid: UInt32? = nil, _ message: Text) {
+    let isError = level.rawValue >= XTL_ERROR.rawValue
+    let text = domid.map { "domain \($0): \(message)" } ?? message
+    let line = text.bytes.duplicated()
+    if let logger {
+        if logger.pointee.vmessage != nil { xlchannel_message(logger, level, -1, line ?? outOfMemory) }
+    } else if isError {
+        writeToStandardError("libxlchannel: error: \(text)\n")
     }
-    text.append(message.bytes)
-    guard let logger else {
-        if level.rawValue >= XTL_ERROR.rawValue { writeToStandardError(text) }
-        return
-    }
-    guard logger.pointee.vmessage != nil else { return }
-    text.withCString { xlchannel_message(logger, level, number, $0) }
+    if isError { keep(line) } else { free(line) }
 }
 
-private func writeToStandardError(_ text: Bytes) {
-    var line = Bytes("libxlchannel: error: ")
-    line.append(text)
-    line.append("\n")
+private func writeToStandardError(_ text: Text) {
     // One write, so that lines of several threads do not mix.
-    _ = line.array.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    _ = text.bytes.array.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
 }

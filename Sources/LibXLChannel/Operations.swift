@@ -9,23 +9,25 @@ import XenStore
 /// The operations over the process's connection to xenstored.
 var toolstack: Toolstack<Store> { Toolstack(Store()) }
 
-/// Closes the xenstore connection when the library is unloaded (DT_FINI).
+/// Closes the xenstore connection and frees the last error when the library is unloaded (DT_FINI).
 @_cdecl("xlchannel_unload")
 public func xlchannel_unload() {
     Store.close()
+    forgetLastErrors()
 }
 
-/// `_list`: a malloc'd array; NULL with `*num` 0 for an empty list, and on
-/// error, which is logged and set in errno.
+/// `_list`: a malloc'd array; NULL with `*num` 0 for an empty list and on error.
+/// Only an error sets errno.
 func list<Struct: ChannelStruct>(
     _ domid: UInt32, _ num: UnsafeMutablePointer<CInt>?, where isListed: (Channel) -> Bool = { _ in true }
 ) -> UnsafeMutablePointer<Struct>? {
     guard let num else {
+        _ = nullArgument()
         setErrno(EINVAL)
         return nil
     }
     num.pointee = 0
-    // An empty list is told from a failure by errno.
+    // An empty list leaves errno alone; xenstore calls may have changed it.
     let number = __errno_location().pointee
     do throws(ChannelError) {
         defer { setErrno(number) }
@@ -44,9 +46,9 @@ func list<Struct: ChannelStruct>(
 func info<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafePointer<Struct>?, _ info: UnsafeMutablePointer<libxl_channelinfo>?
 ) -> CInt {
-    guard let info else { return ERROR_INVAL.rawValue }
+    guard let info else { return nullArgument() }
     initialise(info, ChannelInfoRecord().released)
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     return result(domid: domid) { () throws(ChannelError) in
         let record = channel.pointee.record
         let found = try toolstack.info(record.devid, of: domid)
@@ -54,12 +56,12 @@ func info<Struct: ChannelStruct>(
     }
 }
 
-/// Fills a struct with the channel that `find` finds; initialised on error.
+/// Fills a struct with the channel that `find` finds; on error the struct is initialised.
 func lookUp<Struct: ChannelStruct>(
     _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
     _ find: () throws(ChannelError) -> Channel
 ) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     Struct.initialise(channel)
     return result(domid: domid) { () throws(ChannelError) in
         channel.pointee = Struct(try ChannelRecord(try find()))
@@ -72,7 +74,8 @@ func add<Struct: ChannelStruct>(
     _ ctx: OpaquePointer?, _ domid: UInt32, _ channels: UnsafeMutablePointer<Struct>?, _ count: CInt,
     isArray: Bool, _ how: UnsafePointer<libxl_asyncop_how>?
 ) -> CInt {
-    guard count >= 0, channels != nil || (isArray && count == 0) else { return ERROR_INVAL.rawValue }
+    guard channels != nil || (isArray && count == 0) else { return nullArgument() }
+    guard count >= 0 else { return negativeNumber() }
     return asynchronously(how, domid: domid, ctx) { () throws(ChannelError) in
         guard let channels, count > 0 else { return }
         var requests: [ChannelRequest] = []
@@ -94,38 +97,49 @@ func add<Struct: ChannelStruct>(
             channels[index].backend_domid = place.backendDomid
             if place.collidesInLinux {
                 log(XTL_WARN, domid: domid,
-                    "channel \(place.devid) (\(requests[index].name)): Linux guests tell consoles apart by the last digit of their number, which another has in common with console \(place.devid + 1)")
+                    "channel \(place.devid) (\(requests[index].name)): console \(place.devid + 1) clashes with another console: Linux compares only the last digit")
             }
         }
     }
 }
 
-/// The error with the place in the array of the channel that it is about.
+/// The error with the array position of its channel before the message.
 private func named(_ error: ChannelError, at position: Int?) -> ChannelError {
     guard let position else { return error }
     return error.about("channels[\(position)]")
 }
 
-/// `_remove` and `_destroy`: the channel with the struct's devid, or with its
-/// name when that is -1.
+/// `_remove` and `_destroy`: the channel with the struct's devid or, if that is
+/// -1, with its name.
 func remove<Struct: ChannelStruct>(
     _ ctx: OpaquePointer?, _ domid: UInt32, _ channel: UnsafeMutablePointer<Struct>?,
     _ how: UnsafePointer<libxl_asyncop_how>?,
     _ operation: (Int32) throws(ChannelError) -> Void
 ) -> CInt {
-    guard let channel else { return ERROR_INVAL.rawValue }
+    guard let channel else { return nullArgument() }
     return asynchronously(how, domid: domid, ctx) { () throws(ChannelError) in
         let record = channel.pointee.record
         if record.devid != -1 { return try operation(record.devid) }
         guard let name = record.name else {
             throw ChannelError(.invalid, "neither a devid nor a name is given")
         }
-        try operation(toolstack.channel(named: Bytes(cString: name), of: domid).devid)
+        try operation(namedChannel(name, of: domid).devid)
+    }
+}
+
+/// A domain's channel by its name; errors name it.
+@inline(never)
+func namedChannel(_ name: UnsafePointer<CChar>, of domid: UInt32) throws(ChannelError) -> Channel {
+    let name = Bytes(cString: name)
+    do throws(ChannelError) {
+        return try toolstack.channel(named: name, of: domid)
+    } catch {
+        throw error.kind == .notFound ? error : error.about("channel \(name)")
     }
 }
 
 extension ChannelRequest {
-    /// Checks what a C struct says.
+    /// A request from a C struct, checked.
     init(_ record: ChannelRecord) throws(ChannelError) {
         let name = record.name.map { Bytes(cString: $0) }
         var backend = Backend.domid(record.backendDomid)
@@ -149,7 +163,7 @@ func channelsFromJSON<Struct: ChannelStruct>(
 ) -> CInt {
     channels?.pointee = nil
     num?.pointee = 0
-    guard let channels, let num, let json else { return ERROR_INVAL.rawValue }
+    guard let channels, let num, let json else { return nullArgument() }
     return parsed("the channels of a libxl_domain_config") { () throws(ChannelError) in
         let records = try domainConfigChannels(json, Struct.shape)
         do throws(ChannelError) {
@@ -167,12 +181,20 @@ func channelsFromJSON<Struct: ChannelStruct>(
 func channelsToJSON<Struct: ChannelStruct>(
     _ channels: UnsafePointer<Struct>?, _ num: CInt
 ) -> CText? {
-    guard num == 0 || (num > 0 && channels != nil) else { return nil }
+    guard num >= 0, num == 0 || channels != nil else {
+        _ = num < 0 ? negativeNumber() : nullArgument()
+        return nil
+    }
     return jsonTextOrLog("the channels of a libxl_domain_config") { generator in
         generateDomainConfig(Int(num), generator) { index, generator in
             channels![index].record.generate(Struct.shape, generator)
         }
     }
+}
+
+/// For a negative number of structs: ERROR_INVAL.
+private func negativeNumber() -> CInt {
+    invalid("the number of channels is negative")
 }
 
 private func setErrno(_ number: CInt) {

@@ -5,8 +5,8 @@ struct Add: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Adds a channel to a domain, running or not.",
         discussion: """
-            Prints the channel's devid and where it is reached in the backend domain: its terminal, socket or file, \
-            "-" for none. It is served when the command returns.
+            Prints the channel's devid and its terminal, socket or file in the backend domain ("-" if it has none). When \
+            the command returns, the backend serves the channel.
             """)
 
     enum Connection: String, ExpressibleByArgument, CaseIterable {
@@ -21,8 +21,8 @@ struct Add: ParsableCommand {
     var name: ByteString
 
     @Argument(help: """
-        pty: a pseudo terminal; socket: a Unix socket that listens at PATH; path: what the guest writes is appended to \
-        the file PATH; none: it vanishes.
+        pty: a pseudo terminal; socket: a Unix socket that listens at PATH; path: the guest's output is appended to the \
+        file PATH; none: the guest's output is dropped.
         """)
     var connection: Connection
 
@@ -46,17 +46,16 @@ struct Add: ParsableCommand {
         let domid = try guest.domid()
         let place = try withDevice { (device) throws(Failure) in
             var known = libxl_channel_connection(rawValue: 0)
-            try check(libxl_channel_connection_from_string(connection.rawValue, &known), "the connection \(connection)")
+            try check(libxl_channel_connection_from_string(connection.rawValue, &known))
             libxl_device_channel_init_connection(&device, known)
             device.name = name.duplicated()
             device.backend_domname = backend?.duplicated()
             if let devid { device.devid = devid }
             if let path { device.u.socket.path = path.duplicated() }
 
-            let title = "channel \(name.shown)" + (devid.map { ", devid \($0)" } ?? "")
-            try check(libxl_device_channel_add(nil, domid, &device, nil), domid: domid, "adding \(title)")
+            try check(libxl_device_channel_add(nil, domid, &device, nil))
             let devid = device.devid
-            // One that somebody removes right away has no terminal.
+            // A channel that somebody else removes meanwhile has no terminal.
             let terminal = connection == .pty ? try withInfo(of: &device, domid) { $0.terminal() } : nil
             return "\(devid) \((path ?? terminal ?? nil)?.shown ?? "-")"
         }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 
-/// A name or a path: bytes, which need not be UTF-8.
+/// A name or a path: bytes that need not be UTF-8.
 struct ByteString: Equatable {
     var bytes: [UInt8]
 
@@ -15,10 +15,10 @@ struct ByteString: Equatable {
         bytes = [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
     }
 
-    /// A malloc'd C string, for a struct of libxl's, which frees it.
+    /// A malloc'd C string for a C struct, which then owns it.
     func duplicated() -> UnsafeMutablePointer<CChar> {
         withCString {
-            guard let copy = strdup($0) else { fatalError("no memory") }
+            guard let copy = strdup($0) else { fatalError("out of memory") }
             return copy
         }
     }
@@ -27,15 +27,14 @@ struct ByteString: Equatable {
         (bytes + [0]).withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
     }
 
-    /// As it is printed: one word of printable UTF-8, so that no name forges a
-    /// column or a line, nor sends escapes to a terminal. What `printf %b`
-    /// makes the bytes of again.
+    /// One printable word, so that no name forges a column or a line, or sends
+    /// escapes to a terminal. `printf %b` restores the bytes.
     var shown: String {
-        if bytes == [UInt8(ascii: "-")] { return "\\x2d" }  // "-" is for nothing
+        if bytes == [UInt8(ascii: "-")] { return "\\x2d" }  // "-" stands for an empty one
         return bytes.isEmpty ? "-" : escaped { $0 == " " || $0 == "\\" }
     }
 
-    /// As a line, for words that are a sentence already.
+    /// One printable line, for text that is a sentence already.
     var line: String { escaped { _ in false } }
 
     private func escaped(_ isSpecial: (Unicode.Scalar) -> Bool) -> String {
@@ -55,7 +54,7 @@ struct ByteString: Equatable {
 
     enum Piece {
         case scalar(Unicode.Scalar)
-        /// One that is not part of UTF-8.
+        /// A byte that is not part of UTF-8.
         case byte(UInt8)
     }
 
@@ -81,8 +80,8 @@ struct ByteString: Equatable {
 }
 
 extension Unicode.Scalar {
-    /// Whether it shows as itself and nothing else: no control characters, no
-    /// blanks but the usual one, nothing invisible.
+    /// Whether it is visible, or the ASCII blank: no control character, no other
+    /// blank, nothing invisible.
     var isPrintable: Bool {
         if isASCII { return (0x20..<0x7f).contains(value) }
         return switch properties.generalCategory {
@@ -94,18 +93,18 @@ extension Unicode.Scalar {
     }
 }
 
-/// `value` in hexadecimal, with the digits that its type has.
+/// `value` in hexadecimal, with all the digits of its type.
 func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: type(of: value).bitWidth / 4 - digits.count) + digits
 }
 
-// ArgumentParser takes Strings, which would repair what is no UTF-8. Such bytes
-// go through it as characters that nobody uses, the last 256 of Unicode; should
-// somebody use one, its own bytes go in the same way.
+// ArgumentParser takes Strings, which would repair bytes that are not UTF-8. Such
+// bytes pass through it as the last 256 code points of Unicode, which nobody uses.
+// The bytes of such a code point itself pass in the same way.
 private let first: UInt32 = 0x10ff00
 
-/// The words after the program's name.
+/// The arguments after the program's name.
 func commandLine() -> [String] {
     (1..<max(1, Int(CommandLine.argc))).map { index in
         var word = String.UnicodeScalarView()

@@ -5,9 +5,8 @@ struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists the channels of a domain, or of all domains.",
         discussion: """
-            The first line names the columns. PATH is where the channel is reached in its backend domain: its terminal, \
-            socket or file. STATE is the guest's end: "connected" when its driver has the channel, "initialising" \
-            before that.
+            The first line names the columns. PATH is the channel's terminal, socket or file in its backend domain. \
+            STATE is that of the frontend: "connected" when the guest's driver has the channel, "initialising" before.
             """)
 
     @Argument(help: "The domain's name or number; without it all domains are listed, with a column DOMID.")
@@ -27,7 +26,7 @@ struct List: ParsableCommand {
         try forEachChannel(of: domid) { (owner, channel) throws(Failure) in
             let name = ByteString(channel.name), connection = channel.connectionWord(), path = channel.path()
             let devid = channel.devid
-            // One that goes away meanwhile is left out.
+            // Leaves out a channel that goes away meanwhile.
             let row = try withInfo(of: &channel, owner) { info in
                 let place = path ?? info.terminal()
                 return [String(devid), name?.shown ?? "-", connection, info.stateWord(), place?.shown ?? "-"]
@@ -40,7 +39,7 @@ struct List: ParsableCommand {
     private func showJSON(_ domid: UInt32?) throws(Failure) {
         var objects: [JSON] = []
         try forEachChannel(of: domid) { (owner, channel) throws(Failure) in
-            let object = try takenJSON(libxl_device_channel_to_json(nil, &channel), domid: owner)
+            let object = try takenJSON(libxl_device_channel_to_json(nil, &channel))
             objects.append(domid == nil ? object.with("domid", owner) : object)
         }
         try show(JSON.array(objects))

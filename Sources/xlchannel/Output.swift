@@ -1,6 +1,6 @@
 import Glibc
 
-/// Prints to stdout; what is not written is an error.
+/// Prints to stdout; throws if that fails.
 func show(_ text: String) throws(Failure) {
     guard write(text, to: 1) else { throw Failure(message: "cannot write: \(String(cString: strerror(errno)))") }
 }
@@ -23,7 +23,7 @@ private func write(_ text: String, to descriptor: CInt) -> Bool {
     return true
 }
 
-/// Rows with their columns aligned, two blanks between them, none at the end.
+/// Rows with aligned columns, two blanks apart, without blanks at the end of a line.
 func table(_ rows: [[String]]) -> String {
     let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max()! }
     return rows.map { row in
@@ -34,12 +34,12 @@ func table(_ rows: [[String]]) -> String {
 
 /// An object in JSON as the library writes it.
 struct JSON {
-    /// Its lines; line breaks are between the values only.
+    /// Line breaks are between values only.
     private var lines: [String]
 
-    /// What is not printable is escaped, which does not change the value.
-    /// Bytes that are no UTF-8 have none in JSON: they become what Python's
-    /// surrogateescape makes of them.
+    /// Escapes what is not printable, which does not change the value. Bytes
+    /// that are not UTF-8 have no value in JSON: they become surrogates, as with
+    /// Python's surrogateescape.
     init(_ bytes: ByteString) {
         var text = ""
         for piece in bytes.pieces {
@@ -56,7 +56,7 @@ struct JSON {
         while lines.last == "" { lines.removeLast() }
     }
 
-    /// The object with a number before its other members, of which it has some.
+    /// The object with a number before its other members. It must have some.
     func with(_ name: String, _ number: UInt32) -> JSON {
         var object = self
         object.lines.insert("    \"\(name)\": \(number),", at: 1)

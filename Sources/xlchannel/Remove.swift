@@ -6,8 +6,8 @@ struct Remove: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Removes channels from a domain.",
         discussion: """
-            Asks guest and backend to let go of each, and waits for them, up to 10 seconds. One that cannot be removed \
-            does not keep the others.
+            Asks the guest and the backend to release each channel, and waits up to 10 seconds. Failure to remove one \
+            channel does not stop the rest.
             """)
 
     @OptionGroup var guest: Guest
@@ -17,7 +17,7 @@ struct Remove: ParsableCommand {
 
     @OptionGroup var naming: Naming
 
-    @Flag(help: "Do not ask and do not wait; for a guest or a backend that does not answer.")
+    @Flag(help: "Do not ask and do not wait: for a guest or a backend that does not answer.")
     var force = false
 
     func validate() throws {
@@ -44,11 +44,10 @@ struct Remove: ParsableCommand {
             case .devid(let devid): device.devid = devid
             case .name(let name): device.name = name.duplicated()
             }
-            let code =
+            try check(
                 force
-                ? libxl_device_channel_destroy(nil, domid, &device, nil)
-                : libxl_device_channel_remove(nil, domid, &device, nil)
-            try check(code, domid: domid, "removing \(choice.title)")
+                    ? libxl_device_channel_destroy(nil, domid, &device, nil)
+                    : libxl_device_channel_remove(nil, domid, &device, nil))
         }
     }
 }

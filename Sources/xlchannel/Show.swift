@@ -28,7 +28,7 @@ struct Show: ParsableCommand {
             return try withInfo(of: &device, domid) { (info) throws(Failure) in
                 guard !json else {
                     var info = info
-                    return try takenJSON(libxl_channelinfo_to_json(nil, &info), domid: domid).text
+                    return try takenJSON(libxl_channelinfo_to_json(nil, &info)).text
                 }
                 return table([
                     ["domid", String(domid)],

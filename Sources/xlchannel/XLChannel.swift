@@ -1,4 +1,4 @@
-// xlchannel: channels for shells. A user of the shared library like any other.
+// xlchannel: channels for shells, over the shared library and its public header.
 import ArgumentParser
 import Glibc
 
@@ -8,21 +8,21 @@ struct XLChannel: ParsableCommand {
         commandName: "xlchannel",
         abstract: "Lists, adds and removes the channels of Xen guests.",
         discussion: """
-            A channel is a named byte stream between a guest and its backend domain. It is served by the xenchanneld \
-            of the backend domain or, with none in domain 0, by the guest's QEMU.
+            A channel is a named byte stream between a guest and its backend domain. The xenchanneld of the backend \
+            domain serves it; if none runs in domain 0, the guest's QEMU does.
 
-            Output is in columns of words without blanks, "-" for nothing. In a name or a path, blanks, backslashes and \
-            what is not printable UTF-8 are printed as \\xNN.
+            Output is in columns of words without blanks; "-" stands for an empty one. In names and paths, blanks, \
+            backslashes and everything that is not printable UTF-8 are printed as \\xNN.
 
-            The exit status is 0; 1 when something failed, with a line on stderr that tells what and why; 64 for a \
-            command line that is not understood.
+            The exit status is 0 on success, 1 on failure, with a line on stderr that says what failed and why, and 64 \
+            for a bad command line.
             """,
         version: "xlchannel 0.1.0",
         subcommands: [List.self, Add.self, Show.self, Remove.self])
 
     static func main() {
         do {
-            captureLog()
+            printWarnings()
             var command = try parseAsRoot(commandLine())
             try command.run()
         } catch let failure as Failure {
@@ -34,7 +34,7 @@ struct XLChannel: ParsableCommand {
     }
 }
 
-/// The guest of a command.
+/// The guest that a command is about.
 struct Guest: ParsableArguments {
     @Argument(help: "The domain's name or number.")
     var domain: ByteString
@@ -44,9 +44,9 @@ struct Guest: ParsableArguments {
     }
 }
 
-/// How CHANNEL is meant.
+/// Whether CHANNEL is a devid or a name.
 struct Naming: ParsableArguments {
-    @Flag(name: .customLong("name"), help: "CHANNEL is a name even when it is a number.")
+    @Flag(name: .customLong("name"), help: "CHANNEL is a name even if it is a number.")
     var isName = false
 
     func choice(_ word: ByteString) throws -> Choice {
@@ -65,7 +65,7 @@ enum Choice {
     case devid(Int32)
     case name(ByteString)
 
-    /// How messages name it.
+    /// How messages call it.
     var title: String {
         switch self {
         case .devid(let devid): "devid \(devid)"

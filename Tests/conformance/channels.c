@@ -194,7 +194,7 @@ static void refuse(int family, int rc_wanted, uint32_t domid, libxl_device_chann
 {
     libxl_device_channel_v2 keep[NINE];
     char *before = whole_store(), text[400];
-    const char *const wanted[] = { "Domain ", "channels[4]", text, cause };
+    const char *const wanted[] = { "domain ", "channels[4]", text, cause };
     size_t w;
     int rc, n;
 
@@ -268,7 +268,7 @@ static void test_edges(int family)
     CHECK(!add_all(family, GUEST, channels, 0, NULL) && !message_count, "%s: add of none: %s", family_names[family], messages);
     forget_messages();
     rc = add_all(family, NO_DOMAIN, channels, NINE, NULL);
-    CHECK(rc == ERROR_DOMAIN_NOTFOUND && strstr(messages, "Domain 77") && strstr(messages, "no such domain"),
+    CHECK(rc == ERROR_DOMAIN_NOTFOUND && strstr(messages, "domain 77") && strstr(messages, "no such domain"),
           "%s: add to no domain: %d, %s", family_names[family], rc, messages);
     CHECK(channels[0].devid == -1, "%s: devid %d", family_names[family], channels[0].devid);
     CHECK(same_store(before, whole_store()), "%s: the store after nothing", family_names[family]);

@@ -153,7 +153,7 @@ static xentoollog_logger silent_logger = { log_nothing, show_no_progress, destro
     F(device_channel_add) F(device_channel_remove) F(device_channel_destroy) \
     F(device_channel_list_free) F(devid_to_device_channel) F(name_to_device_channel) \
     F(device_channel_parse_json) F(channelinfo_parse_json) \
-    F(channel_connection_parse_json) F(channel_set_logger) F(device_channels_add) \
+    F(channel_connection_parse_json) F(channel_set_logger) F(channel_last_error) F(device_channels_add) \
     F(domain_config_channels_from_json) F(domain_config_channels_to_json) \
     F(domain_channel_list) F(domain_channel_list_free) F(channel_domain_qualifier_to_domid)
 

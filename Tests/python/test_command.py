@@ -133,8 +133,9 @@ def test_show(guest, tmp_path):
 def test_devid(guest):
     assert output("add", guest, "seven", "none", "--devid=7") == "7 -\n"
     assert output("add", guest, "lowest", "none") == "0 -\n"
-    assert complaint("add", guest, "again", "none", "--devid", 7) == \
-        f'domain {guest}: adding channel again, devid 7: channel 7 ("again"): the devid is taken'
+    line = complaint("add", guest, "again", "none", "--devid", 7)
+    assert line.startswith(f"domain {guest}: ") and line.endswith(": the devid is taken")
+    assert line.count("again") == line.count("7") == 1, "each fact once"
     output("remove", guest, 7, 0)
 
 
@@ -145,7 +146,7 @@ def test_a_warning_is_no_error(guest):
         xlchannel.add(guest, Channel(f"number {number}", Connection.NONE))
     result = run("add", guest, "ten", "none")
     assert (result.returncode, result.stdout) == (0, "10 -\n")
-    assert re.fullmatch(rf'xlchannel: warning: Domain {guest}: channel 10 \("ten"\): Linux [^\n]+\n', result.stderr)
+    assert re.fullmatch(rf'xlchannel: warning: domain {guest}: [^\n]*"ten"[^\n]*Linux [^\n]+\n', result.stderr)
     xlchannel.set_logger(None)
     output("remove", guest, *range(9), 10)
 
@@ -165,7 +166,7 @@ def test_force(guest):
         backend.end.set()  # announced, but silent from now on
         backend.join()
         line = complaint("remove", guest, "org.test")
-        assert line.startswith(f"domain {guest}: removing channel org.test: ") and "within 10 seconds" in line
+        assert line.startswith(f"domain {guest}: ") and "org.test" in line and "within 10 seconds" in line
         assert len(xlchannel.channels(guest)) == 1
         began = time.monotonic()
         assert output("remove", "--force", guest, "org.test") == ""
@@ -205,7 +206,8 @@ def test_names(guest, name, shown):
     assert json.loads(text)[0]["name"] == name
     assert text.encode().decode().replace("\n", "").isprintable(), "UTF-8, and nothing that a terminal obeys"
     assert f"name           {shown}\n" in output("show", "--", guest, name)
-    assert complaint("add", "--", guest, name, "none").startswith(f"domain {guest}: adding channel {shown}: ")
+    line = complaint("add", "--", guest, name, "none")
+    assert line.startswith(f"domain {guest}: ") and line.endswith(": the name is taken") and line.isprintable()
     assert output("remove", "--", guest, name) == ""
 
 
@@ -242,15 +244,16 @@ def test_paths(guest):
 @pytest.mark.parametrize("arguments, cause", [
     (["org.test", "socket", "relative"], 'the path "relative" is not absolute'),
     (["", "pty"], "no name"),
-    (["new\nline", "pty"], r"new\x0aline: .*control character"),
-    (["org.test", "path", "/nowhere/at/all"], "org.test: .*the backend says: .*No such file"),
-    (["org.test", "pty", "--backend", "nobody"], 'org.test: .*no backend domain named "nobody"'),
-    (["org.test", "pty", "--backend", "3"], "org.test: .*nothing serves channels in domain 3"),
-    (["org.test", "pty", "--devid=-2"], "org.test, devid -2: .*devid"),
+    (["new\nline", "pty"], r"new\x0aline.*control character"),
+    (["org.test", "path", "/nowhere/at/all"], "org.test.*the backend says: .*No such file"),
+    (["org.test", "pty", "--backend", "nobody"], 'org.test.*no backend domain named "nobody"'),
+    (["org.test", "pty", "--backend", "3"], "org.test.*nothing serves channels in domain 3"),
+    (["org.test", "pty", "--devid=-2"], "org.test.*devid"),
 ], ids=ascii)
 def test_add_fails(guest, arguments, cause):
     line = complaint("add", guest, *arguments)
-    assert line.startswith(f"domain {guest}: adding channel ") and re.search(cause.replace("\\", r"\\"), line)
+    assert line.startswith(f"domain {guest}: ") and re.search(cause.replace("\\", r"\\"), line)
+    assert line.count("org.test") <= 1, "each fact once"
 
 
 def test_a_guest_by_its_name(guest):
@@ -266,41 +269,39 @@ def test_a_guest_by_its_name(guest):
 @pytest.mark.parametrize("name", ["nobody", "-1", "4294967296", "guest", "\udcff"], ids=ascii)
 def test_no_such_name(name):
     shown = r"\xff" if name == "\udcff" else name
-    line = f'looking for domain {shown}: there is no domain named "{shown}"'
+    line = f'there is no domain named "{shown}"'
     assert complaint("list", "--", name) == complaint("list", "--json", "--", name) == line
     for arguments in ["add", name, "org.test", "pty"], ["show", name, "org.test"], ["remove", name, "one", "two"]:
         assert complaint(arguments[0], "--", *arguments[1:]) == line
 
 
 def test_an_empty_name():
-    assert complaint("list", "") == "a domain's name is not empty"
+    assert complaint("list", "") == "the domain's name is empty"
 
 
 def test_no_such_channel(guest):
     output("add", guest, "org.test", "none")
     assert complaint("show", guest, "nobody") == \
-        f'domain {guest}: looking for channel nobody: there is no channel named "nobody"'
-    assert complaint("show", guest, 3) == f"domain {guest}: looking for devid 3: there is no channel with devid 3"
+        f'domain {guest}: there is no channel named "nobody"'
+    assert complaint("show", guest, 3) == f"domain {guest}: there is no channel with devid 3"
     for force in [], ["--force"]:
         result = run("remove", guest, "nobody", 3, "org.test", *force)
         assert (result.returncode, result.stdout) == (1, "")
         assert result.stderr == (
-            f'xlchannel: domain {guest}: removing channel nobody: there is no channel named "nobody"\n'
-            f"xlchannel: domain {guest}: removing devid 3: there is no channel with devid 3\n")
+            f'xlchannel: domain {guest}: there is no channel named "nobody"\n'
+            f"xlchannel: domain {guest}: there is no channel with devid 3\n")
         assert xlchannel.channels(guest) == [], "the others are removed"
         output("add", guest, "org.test", "none")
     output("remove", guest, 0)
 
 
 def test_no_such_domain(guest):
-    for arguments, doing in [
-            (["list", NOBODY], "listing the channels"), (["list", NOBODY, "--json"], "listing the channels"),
-            (["show", NOBODY, "org.test"], "looking for channel org.test"), (["show", NOBODY, 0], "looking for devid 0"),
-            (["add", NOBODY, "org.test", "pty"], "adding channel org.test"),
-            (["remove", NOBODY, "org.test"], "removing channel org.test"),
-            (["remove", NOBODY, 2, "--force"], "removing devid 2")]:
+    for arguments in [
+            ["list", NOBODY], ["list", NOBODY, "--json"], ["show", NOBODY, "org.test"], ["show", NOBODY, 0],
+            ["add", NOBODY, "org.test", "pty"], ["remove", NOBODY, "org.test"], ["remove", NOBODY, 2, "--force"]]:
         line = complaint(*arguments)
-        assert line.startswith(f"domain {NOBODY}: {doing}: ") and line.endswith("there is no such domain")
+        assert line.startswith(f"domain {NOBODY}: ") and line.endswith("there is no such domain")
+        assert line.count(str(NOBODY)) == 1
 
 
 def test_no_xenstored(monkeypatch, tmp_path):
@@ -309,7 +310,7 @@ def test_no_xenstored(monkeypatch, tmp_path):
     assert complaint("list") == f"listing the channels of all domains: {cause}"
     assert complaint("list", GUEST) == f"domain {GUEST}: listing the channels: {cause}"
     for arguments in ["add", GUEST, "org.test", "pty"], ["show", GUEST, "org.test"], ["remove", GUEST, "org.test"]:
-        assert re.search(f"^domain {GUEST}: .*org.test: .*{cause}$", complaint(*arguments))
+        assert re.search(f"^domain {GUEST}: .*org.test.*: {cause}$", complaint(*arguments))
 
 
 def test_output_that_cannot_be_written(guest):

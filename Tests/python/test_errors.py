@@ -10,7 +10,7 @@ import sys
 import pytest
 import xlchannel
 from conftest import NOBODY, ROOT, store
-from xlchannel import Channel, Connection, ErrorCode, LogLevel
+from xlchannel import Channel, Connection, ErrorCode, LogLevel, abi
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ def test_what_is_no_text(text):
 def test_taken(guest, log):
     first = xlchannel.add(guest, Channel("first", Connection.NONE))
     second = xlchannel.add(guest, Channel("second", Connection.PTY))
-    for channel, cause in ((Channel("first", Connection.PTY), "name"),
-                           (Channel("third", Connection.PTY, devid=first.devid), "devid 0"),
-                           (Channel("second", Connection.NONE, devid=5), "name")):
+    for channel, cause in ((Channel("first", Connection.PTY), '"first".* the name is taken'),
+                           (Channel("third", Connection.PTY, devid=first.devid), '"third".* the devid is taken'),
+                           (Channel("second", Connection.NONE, devid=5), '"second".* the name is taken')):
         with pytest.raises(xlchannel.DeviceExistsError, match=cause) as caught:
             xlchannel.add(guest, channel)
         assert (caught.value.code, caught.value.name) == (-17, "DEVICE_EXISTS")
@@ -173,22 +173,50 @@ def test_message_tells_all(guest, log):
     error = caught.value
     assert (error.domid, error.devid, error.channel_name) == (guest, 3, "org.other")
     text = str(error)
-    assert text.startswith(f"domain {guest}: adding channel 'org.other', devid 3: ") and "DEVICE_EXISTS" in text
+    assert text == f"{error.message} [DEVICE_EXISTS]" and text.startswith(f"domain {guest}: ")
+    assert "the devid is taken" in text
+    assert text.count("org.other") == text.count("3") == 1, "each fact once"
     [(level, message)] = log
-    assert level == LogLevel.ERROR and message.startswith(f"Domain {guest}: ")
-    assert message[len(f"Domain {guest}: "):] in text, "the library's own words"
+    assert level == LogLevel.ERROR and message == error.message, "the library's own words"
 
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is type(error) and str(copy) == text and vars(copy) == vars(error)
 
 
-def test_without_a_logger_errors_go_to_stderr(guest, capfd):
+def test_without_a_logger_exceptions_alone_tell_errors(guest, capfd):
     with pytest.raises(xlchannel.NotFoundError) as caught:
         xlchannel.by_name(guest, "nobody")
-    printed = capfd.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1 and f"Domain {guest}" in printed.err and "nobody" in printed.err
-    assert str(caught.value) == f"domain {guest}: looking for channel 'nobody': there is no such channel [NOTFOUND]"
+    assert capfd.readouterr() == ("", "")
+    assert str(caught.value) == f'domain {guest}: there is no channel named "nobody" [NOTFOUND]'
+    assert (caught.value.domid, caught.value.devid, caught.value.channel_name) == (guest, None, "nobody")
+
+
+def test_the_default_of_c_can_be_restored(guest, capfd):
+    xlchannel.lib.libxl_channel_set_logger(None)
+    try:
+        with pytest.raises(xlchannel.NotFoundError) as caught:
+            xlchannel.by_name(guest, "nobody")
+    finally:
+        xlchannel.set_logger(None)
+    assert capfd.readouterr() == ("", f"libxlchannel: error: {caught.value.message}\n")
+
+
+def test_a_devid_that_is_not_chosen_is_not_told(guest):
+    with pytest.raises(xlchannel.InvalidError) as caught:
+        xlchannel.add(guest, Channel("org.test", Connection.SOCKET, "relative"))
+    text = str(caught.value)
+    assert text.startswith(f"domain {guest}: ") and "not absolute" in text
+    assert text.count("org.test") == text.count("relative") == 1
+    assert caught.value.devid is None
+
+
+def test_errors_of_c_functions(guest):
+    """The message that exceptions have is there for those who use ctypes."""
+    number = ctypes.c_uint32()
+    assert abi.lib.libxl_channel_domain_qualifier_to_domid(None, b"", ctypes.byref(number)) == ErrorCode.INVAL
+    assert abi.lib.libxl_channel_last_error() == b"the domain's name is empty"
+    with pytest.raises(xlchannel.InvalidError, match="^the domain's name is empty"):
+        xlchannel.domid("")
 
 
 def test_the_log_is_for_those_who_take_it(guest, log, capfd):
@@ -199,7 +227,7 @@ def test_the_log_is_for_those_who_take_it(guest, log, capfd):
     with pytest.raises(xlchannel.NotFoundError):
         xlchannel.by_name(guest, "nobody")
     assert len(log) == 1
-    assert capfd.readouterr().err.count("\n") == 1
+    assert capfd.readouterr() == ("", ""), "and without one nobody is told"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -209,8 +237,9 @@ def test_a_logger_that_raises_harms_nothing(guest):
 
     xlchannel.set_logger(log)
     try:
-        with pytest.raises(xlchannel.NotFoundError, match="no channel named"):
+        with pytest.raises(xlchannel.NotFoundError, match="no channel named") as caught:
             xlchannel.by_name(guest, "nobody")
+        assert str(caught.value).startswith(f"domain {guest}: ")
     finally:
         xlchannel.set_logger(None)
 
@@ -247,7 +276,6 @@ def test_no_xenstored(tmp_path):
     result = python("""
 import xlchannel
 from xlchannel import Channel, Connection
-xlchannel.set_logger(lambda level, message: None)
 for call in (lambda: xlchannel.channels(1), lambda: xlchannel.by_devid(1, 0), lambda: xlchannel.by_name(1, "a"),
              lambda: xlchannel.add(1, Channel("a", Connection.PTY)), lambda: xlchannel.remove(1, Channel("a")),
              lambda: xlchannel.info(1, Channel(devid=0))):
@@ -260,7 +288,7 @@ for call in (lambda: xlchannel.channels(1), lambda: xlchannel.by_devid(1, 0), la
 """, XENSTORED_PATH=nowhere)
     lines = result.stdout.splitlines()
     assert len(lines) == 6 and result.stderr == ""
-    assert all(line.startswith("ChannelError domain 1: ") for line in lines), lines
+    assert all(line.startswith("ChannelError domain 1: ") and "xenstored" in line for line in lines), lines
 
 
 def test_silent_xenstored_times_out(tmp_path):
@@ -270,13 +298,12 @@ def test_silent_xenstored_times_out(tmp_path):
         listener.listen()
         result = python("""
 import xlchannel
-xlchannel.set_logger(lambda level, message: None)
 try:
     xlchannel.channels(1)
 except xlchannel.TimedOutError as error:
-    print(error.code, error.name)
+    print(error.code, error.name, error.message)
 """, XENSTORED_PATH=path)
-    assert result.stdout == "-9 TIMEDOUT\n", result.stderr
+    assert result.stdout.startswith("-9 TIMEDOUT domain 1: ") and result.stderr == ""
 
 
 CLOSED = [[0, 1, 2], [1], [2], [1, 2]]
@@ -289,6 +316,8 @@ def test_closed_standard_streams(guest, closed, tmp_path):
 import os, stat, sys
 import xlchannel
 from xlchannel import Channel, Connection
+
+xlchannel.lib.libxl_channel_set_logger(None)  # errors go to stderr
 
 out = os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 50)
 closed = [int(number) for number in sys.argv[2:]]
@@ -333,10 +362,9 @@ print(xlchannel.channels(1))
     assert result.stdout == "[]\n", result.stderr
 
 
-def test_logger_at_exit_and_unload():
-    result = python("""
-import threading, xlchannel
-xlchannel.set_logger(lambda level, message: None)
+@pytest.mark.parametrize("logger", ["", "xlchannel.set_logger(lambda level, message: None)"], ids=["quiet", "logger"])
+def test_logger_at_exit_and_unload(logger):
+    result = python(f"import threading, xlchannel\n{logger}\n" + """
 def work():
     while True:
         try:
@@ -348,7 +376,7 @@ for _ in range(4):
 import time; time.sleep(0.3)
 print("end")
 """)
-    assert (result.returncode, result.stdout) == (0, "end\n"), result.stderr
+    assert (result.returncode, result.stdout, result.stderr) == (0, "end\n", "")
 
 
 def test_nothing_leaks(guest, log, tmp_path):

@@ -1,12 +1,14 @@
 """The ctypes structs, numbers and prototypes against the C headers and the library."""
 import ctypes
+import inspect
+import pydoc
 import re
 import subprocess
 
 import pytest
 import xlchannel
 from conftest import ROOT
-from xlchannel import Connection, ErrorCode, LogLevel
+from xlchannel import Connection, ErrorCode, LogLevel, abi
 
 LAYOUTS = {
     xlchannel.libxl_device_channel: (48, {
@@ -77,6 +79,34 @@ def test_every_function_has_a_prototype():
     released = [name for name in functions if "_v2_" not in name and not name.startswith("libxl_channel_type_")]
     # A CDLL has those functions as its own attributes that were looked up.
     assert [name for name in released if name not in vars(xlchannel.lib)] == []
+
+
+OF_C = ["lib", "libxl_device_channel", "libxl_domain_channel", "libxl_channelinfo", "libxl_asyncop_how",
+        "libxl_enum_string_table", "xentoollog_logger"]
+
+
+def test_public_names():
+    """help() shows what Python programs use; the C names are there, too, and in xlchannel.abi."""
+    assert sorted(abi.__all__) == sorted(OF_C)
+    for name in OF_C:
+        assert getattr(xlchannel, name) is getattr(abi, name)
+    shown = pydoc.render_doc(xlchannel, renderer=pydoc.plaintext)
+    assert not re.search(r"class (lib|xentoollog)\w+", shown)
+    for name in xlchannel.__all__:
+        value = getattr(xlchannel, name)
+        assert value.__module__ == "xlchannel" and len(value.__doc__) > 15, f"{name} is not documented"
+        assert name in shown
+    functions = [name for name in xlchannel.__all__ if inspect.isfunction(getattr(xlchannel, name))]
+    table = re.search(r"Functions:\n\n(.*?)\n\n", xlchannel.__doc__, re.S).group(1)
+    assert re.findall(r"^ +(\w+)\(", table, re.M) == functions == xlchannel.__all__[:len(functions)]
+
+
+def test_abi_alone():
+    """Structs and functions by the module that is made for them."""
+    device = abi.libxl_device_channel()
+    abi.lib.libxl_device_channel_init(ctypes.byref(device))
+    assert (device.devid, device.name) == (-1, None)
+    abi.lib.libxl_device_channel_dispose(ctypes.byref(device))
 
 
 def test_string_table():

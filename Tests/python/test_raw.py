@@ -5,6 +5,7 @@ import subprocess
 from ctypes import POINTER, byref, c_char_p, c_int, c_uint32, c_void_p
 
 import pytest
+import xlchannel
 from conftest import GUEST, store
 
 libc = ctypes.CDLL(None)
@@ -41,7 +42,10 @@ def xl():
     library.libxl_device_channel_to_json.restype = c_void_p
     library.libxl_channelinfo_to_json.restype = c_void_p
     library.libxl_channel_connection_to_json.restype = c_void_p
-    return library
+    library.libxl_channel_last_error.restype = c_char_p
+    library.libxl_channel_set_logger(NULL)  # other tests in this process import the module, which drops messages
+    yield library
+    xlchannel.set_logger(None)
 
 
 def string(pointer):
@@ -249,6 +253,19 @@ def test_what_another_toolstack_does_meanwhile(xl, guest):
     for channel in added:
         assert xl.libxl_device_channel_remove(NULL, guest, byref(channel), NULL) == 0
         xl.libxl_device_channel_dispose(byref(channel))
+
+
+def test_last_error(xl, guest, capfd):
+    channel = device(xl)
+    assert xl.libxl_devid_to_device_channel(NULL, guest, 5, byref(channel)) == NOTFOUND
+    message = xl.libxl_channel_last_error()
+    assert message == b"domain %d: there is no channel with devid 5" % guest
+    assert capfd.readouterr().err == f"libxlchannel: error: {message.decode()}\n"
+    assert not xl.libxl_device_channel_list(NULL, guest, byref(c_int()))
+    assert xl.libxl_channel_last_error() == message, "a success leaves it"
+    assert xl.libxl_device_channel_add(NULL, guest, NULL, NULL) == INVAL
+    assert xl.libxl_channel_last_error() == b"an argument is NULL"
+    assert capfd.readouterr().err == ""
 
 
 def test_connection_json(xl):

@@ -122,7 +122,7 @@ def add_all(structs):
     code = xlchannel.lib.libxl_device_channels_add(None, GUEST, pointer, None)
     enlight.libxl_domain_config_dispose(pointer)
     if code:
-        raise xlchannel.ChannelError(code, xlchannel._last.error)
+        raise xlchannel.ChannelError(code, xlchannel.lib.libxl_channel_last_error().decode())
 
 
 def to_json(struct):
@@ -130,7 +130,7 @@ def to_json(struct):
     try:
         return ctypes.string_at(text).decode()
     finally:
-        xlchannel._libc.free(text)
+        xlchannel._abi.libc.free(text)
 
 
 def test_ids_collide_with_none_and_stale_ones_go(qemu, tmp_path):

@@ -41,6 +41,7 @@ static inline int call_everything(libxl_ctx *ctx, yajl_val value, yajl_gen gen)
     int num = 0, rc = 0;
 
     libxl_channel_set_logger(NULL);
+    rc |= libxl_channel_last_error() != NULL;
     libxl_device_channel_init(&channel);
     channel.type = type;
     libxl_device_channel_copy(ctx, &channel, &channel);

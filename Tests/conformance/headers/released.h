@@ -46,7 +46,8 @@ ASSERT(LIBXL_CHANNEL_CONNECTION_PATH == 0x101);
     || !LIBXL_HAVE_DEVICE_CHANNEL_LIST_FREE || !LIBXL_HAVE_DEVID_TO_DEVICE_CHANNEL \
     || !LIBXL_HAVE_DEVICE_CHANNEL_PARSE_JSON || !LIBXL_HAVE_CHANNEL_SET_LOGGER \
     || !LIBXL_HAVE_DEVICE_CHANNELS_ADD || !LIBXL_HAVE_DOMAIN_CONFIG_CHANNELS \
-    || !LIBXL_HAVE_DOMAIN_CHANNEL_LIST || !LIBXL_HAVE_CHANNEL_DOMAIN_QUALIFIER_TO_DOMID
+    || !LIBXL_HAVE_DOMAIN_CHANNEL_LIST || !LIBXL_HAVE_CHANNEL_DOMAIN_QUALIFIER_TO_DOMID \
+    || !LIBXL_HAVE_CHANNEL_LAST_ERROR
 #error "a LIBXL_HAVE_... macro is missing"
 #endif
 
@@ -101,6 +102,7 @@ static inline int call_everything(libxl_ctx *ctx, yajl_val value, yajl_gen gen)
     char *text;
 
     libxl_channel_set_logger(NULL);
+    rc |= libxl_channel_last_error() != NULL;
     libxl_device_channel_init(&channel);
     libxl_device_channel_init_connection(&channel, connection);
     libxl_device_channel_copy(ctx, &channel, &channel);
