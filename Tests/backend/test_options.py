@@ -173,7 +173,7 @@ def test_hangup_opens_files_anew(daemon, channels, place):
     guest.write(b" file")
     guest.drain()
     daemon.signal(signal.SIGHUP)
-    wait_until(lambda: "opened anew" in daemon.log())
+    wait_until(lambda: "files reopened" in daemon.log())
     guest.write(b"new")
     guest.drain()
     assert (place / "file.1").read_bytes() == b"old file"
@@ -193,7 +193,7 @@ def test_hangup_while_a_file_cannot_be_opened(daemon, channels, place):
     (place / "directory").mkdir()
     for count in range(1, 6):
         daemon.signal(signal.SIGHUP)
-        wait_until(lambda: daemon.log().count("opened anew") == count)
+        wait_until(lambda: daemon.log().count("files reopened") == count)
     wait_until(lambda: channel.error is None)
     assert daemon.open_descriptors() == before
 
