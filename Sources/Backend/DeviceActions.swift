@@ -104,7 +104,7 @@ final class DeviceActions {
     private func mapRing(_ location: RingLocation, of device: Device) -> DeviceEvent {
         let ring: MappedRing
         do throws(MappedRing.Failure) {
-            ring = try MappedRing(location, of: device, grants, channels)
+            ring = try MappedRing.map(location, of: device, grants, channels)
         } catch {
             // Once for each ring and cause.
             if device.ringFailure != error, device.mayLog() {

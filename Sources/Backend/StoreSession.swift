@@ -67,7 +67,7 @@ final class StoreSession {
         let deadline = Instant.now + Self.domidPatience
         while true {
             do throws(StoreError) {
-                let new = try StoreConnection()
+                let new = try StoreConnection.open()
                 if let domid = try new.run(Introduction()) {
                     return take(new, domid)
                 }
@@ -103,7 +103,7 @@ final class StoreSession {
     private func reconnect() {
         reconnectAt = nil
         do throws(StoreError) {
-            attach(try StoreConnection(bySocket: hasSocket, patience: .zero))
+            attach(try .open(bySocket: hasSocket, patience: .zero))
         } catch {
             return lose(error)
         }

@@ -35,7 +35,7 @@ public struct Store: BatchRunner {
                 }
             }
         }
-        let connection = try StoreConnection()
+        let connection = try StoreConnection.open()
         replace(with: connection)
         do throws(StoreError) {
             return try connection.run(batch)
@@ -46,7 +46,7 @@ public struct Store: BatchRunner {
     }
 
     public func waiter() throws(StoreError) -> StoreConnection {
-        try StoreConnection()
+        try .open()
     }
 
     public func exclusively<Result, Failure: Error>(
