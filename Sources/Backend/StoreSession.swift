@@ -48,12 +48,7 @@ final class StoreSession {
     var isIdle: Bool { isConnected && exchange == nil }
 
     /// When something has to be done, if nothing happens before.
-    var due: Instant? {
-        switch (deadline, reconnectAt) {
-        case (let a?, let b?): min(a, b)
-        case (let a, let b): a ?? b
-        }
-    }
+    var due: Instant? { Instant.earliest(deadline, reconnectAt) }
 
     // MARK: connecting
 
