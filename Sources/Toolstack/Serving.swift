@@ -1,40 +1,68 @@
-import CLibc
 import Channel
+import System
+import XenConsole
 import XenStore
-
-/// How long a backend, or a guest, may take to do its part: libxl's
-/// LIBXL_DESTROY_TIMEOUT, in milliseconds.
-let patience: Int64 = 10_000
 
 extension Toolstack {
     /// Waits until the backends of devices that were just added serve them.
     ///
     /// - Throws: `.failed` with a backend's own words, `.timedOut` when it is silent.
-    func waitUntilServed(_ devices: [Device]) throws(ChannelError) {
-        for (position, device) in devices.enumerated() {
-            let backend = device.console.backend(in: device.backendDomid)
-            var nodes = [backend / "state", backend / "error"]
-            var directories = [backend]
-            // xenchanneld removes what is left of a domain; a domain's QEMU has ended before.
-            if device.server != .xenchanneld {
-                nodes.append(device.console.record / "backend")
-                directories.append(device.console.record)
-            }
-            let outcome = try attempt("waiting for the backend of \(device.title)") { () throws(StoreError) in
-                try waitForChange(of: nodes, below: directories, milliseconds: patience) { values in
-                    values.count > 2 && values[2] == nil ? .gone : ServingOutcome(state: values[0], error: values[1])
+    func waitUntilServed(_ devices: [NewDevice], by waiter: Runner.Waiter) throws(ChannelError) {
+        var waited = devices.enumerated().map { WaitedDevice(position: $0.offset, device: $0.element) }
+        var watched: [Bytes] = []
+        for device in devices {
+            watched.append(device.backend)
+            if !device.plan.program.outlivesGuest { watched.append(device.console.record) }
+        }
+        let result = try attempt("waiting for the backend") { () throws(StoreError) in
+            try waiter.waitForChange(at: watched, until: .now + patience) { batch in
+                waited.map { ServingReads($0.device, asking: &batch) }
+            } look: { (replies, reads) throws(StoreError) -> Result<Void, ChannelError>? in
+                var silent: [WaitedDevice] = []
+                for (waiting, reads) in zip(waited, reads) {
+                    switch try reads.outcome(replies) {
+                    case .served?: continue
+                    case .refused(let words)?: return .failure(waiting.error(.failed, "the backend says: \(Text(unquoted: words))"))
+                    case .gone?: return .failure(waiting.error(.failed, "it was removed meanwhile"))
+                    case nil: silent.append(waiting)
+                    }
                 }
-            }
-            switch outcome {
-            case .served?: continue
-            case .refused(let text)?:
-                throw ChannelError(.failed, "\(device.title): the backend says: \(Text(unquoted: text))", at: position)
-            case .gone?:
-                throw ChannelError(.failed, "\(device.title) was removed meanwhile", at: position)
-            case nil:
-                throw ChannelError(.timedOut, "\(device.title): the backend in domain \(device.backendDomid) did not answer within 10 seconds", at: position)
+                waited = silent
+                return silent.isEmpty ? .success(()) : nil
             }
         }
+        if let result { return try result.get() }
+        guard let silent = waited.first else { return }
+        throw silent.error(.timedOut, "the backend in domain \(silent.device.plan.backendDomid) did not answer within 10 seconds")
+    }
+}
+
+/// A device whose backend has not answered.
+private struct WaitedDevice {
+    let position: Int
+    let device: NewDevice
+
+    func error(_ kind: ChannelError.Kind, _ cause: Text) -> ChannelError {
+        ChannelError(kind, "\(device.title): \(cause)", at: position)
+    }
+}
+
+/// The reads that tell whether a device that was just added is served.
+private struct ServingReads {
+    private let state, error: Batch.Index
+    /// The record, if nobody else removes the backend's directory when it goes.
+    private let record: Batch.Index?
+
+    init(_ device: NewDevice, asking batch: inout Batch) {
+        state = batch.read(device.backend / BackendNode.state)
+        error = batch.read(device.backend / BackendNode.error)
+        record = device.plan.program.outlivesGuest ? nil : batch.read(device.console.record / "backend")
+    }
+
+    /// nil: nothing yet.
+    func outcome(_ replies: Replies) throws(StoreError) -> ServingOutcome? {
+        if let record, try replies.value(record) == nil { return .gone }
+        return ServingOutcome(state: try replies.value(state), error: try replies.value(error))
     }
 }
 
@@ -52,7 +80,7 @@ enum ServingOutcome: Equatable {
         }
         if let error, !error.isEmpty {
             self = .refused(error)
-        } else if let number = unsigned(state.array), number >= 2 {
+        } else if XenbusState(state).isServed {
             self = .served
         } else {
             return nil

@@ -134,7 +134,7 @@ def test_devid(guest):
     assert output("add", guest, "seven", "none", "--devid=7") == "7 -\n"
     assert output("add", guest, "lowest", "none") == "0 -\n"
     assert complaint("add", guest, "again", "none", "--devid", 7) == \
-        f'domain {guest}: adding channel again, devid 7: channel 7 ("again"): the devid is taken'
+        f'domain {guest}: adding channel again, devid 7: channel "again" (devid 7): the devid is taken'
     output("remove", guest, 7, 0)
 
 
@@ -245,7 +245,7 @@ def test_paths(guest):
     (["new\nline", "pty"], r"new\x0aline: .*control character"),
     (["org.test", "path", "/nowhere/at/all"], "org.test: .*the backend says: .*No such file"),
     (["org.test", "pty", "--backend", "nobody"], 'org.test: .*no backend domain named "nobody"'),
-    (["org.test", "pty", "--backend", "3"], "org.test: .*nothing serves channels in domain 3"),
+    (["org.test", "pty", "--backend", "3"], "org.test: .*xenchanneld is not running in the backend domain 3"),
     (["org.test", "pty", "--devid=-2"], "org.test, devid -2: .*devid"),
 ], ids=ascii)
 def test_add_fails(guest, arguments, cause):

@@ -1,0 +1,56 @@
+import Channel
+import Testing
+import XenConsole
+
+@testable import Toolstack
+
+struct RemoveTests {
+    private let world = World()
+    private let before: [String: String]
+
+    init() throws {
+        before = world.store.contents
+        _ = try world.toolstack.add([World.request()], to: 1)
+    }
+
+    @Test func whatLetsGoLeavesNothing() throws {
+        try world.toolstack.remove(0, of: 1)
+        #expect(world.store.changes(since: before) == [])
+        #expect(world.refused { () throws(ChannelError) in try world.toolstack.remove(0, of: 1) }?.kind == .notFound)
+        #expect(world.refused { () throws(ChannelError) in try world.toolstack.remove(0, of: 9) }?.kind == .domainNotFound)
+    }
+
+    @Test func directoriesThatOthersUseStay() throws {
+        _ = try world.toolstack.add([World.request("other")], to: 1)
+        try world.toolstack.remove(0, of: 1)
+        #expect(world.store.children("/local/domain/0/backend/console/1") == ["2"])
+        try world.toolstack.destroy(1, of: 1)
+        #expect(world.store.changes(since: before) == [])
+    }
+
+    @Test func whoDoesNotLetGoKeepsTheChannel() throws {
+        for state in ["1", "2", "4"] {
+            world.store[World.backend() + "/state"] = state
+            world.store.others = []
+            let error = world.refused { () throws(ChannelError) in try world.toolstack.remove(0, of: 1) }
+            #expect(error?.kind == .timedOut)
+            #expect(error?.message
+                == #"channel "org.test" (devid 0): guest or backend did not let go within 10 seconds; removal by force does not ask them"#)
+        }
+        try world.toolstack.destroy(0, of: 1)
+        #expect(world.store.changes(since: before) == [])
+    }
+
+    @Test func withoutABackendNobodyIsWaitedFor() throws {
+        world.store.others = []
+        world.store["/local/domain/0/data"] = nil
+        try world.toolstack.remove(0, of: 1)
+        #expect(world.store[World.record()] == nil)
+    }
+
+    @Test func whatAnotherToolstackPutThereStays() throws {
+        world.store.others.append { $0[World.record() + "/backend"] = "/local/domain/7/backend/console/1/1" }
+        #expect(throws: ChannelError.self) { try world.toolstack.remove(0, of: 1) }
+        #expect(world.store[World.frontend() + "/state"] != nil)
+    }
+}
