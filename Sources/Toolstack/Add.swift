@@ -78,7 +78,9 @@ extension Toolstack {
             try waitUntilServed(devices, by: waiter)
             try save(devices, saving)
         } catch {
-            for device in devices { try? withdraw(device) }
+            for device in devices {
+                twice { () throws(ChannelError) in try withdraw(device) }
+            }
             throw error
         }
         return devices

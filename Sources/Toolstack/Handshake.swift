@@ -119,22 +119,29 @@ extension Toolstack {
     /// Takes back what the ends of a device were told, unless it has closed.
     func takeBack(_ farewell: Farewell) {
         guard !farewell.told.isEmpty else { return }
-        _ = try? store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) -> TransactionEnd<Bool> in
-            var batch = Batch(in: transaction)
-            let backend = batch.read(farewell.state(.backend))
-            let states = farewell.told.map { batch.read(farewell.state($0.end)) }
-            var replies = try store.run(batch)
-            guard let state = try replies.value(backend), state != XenbusState.closed.value else { return .abort(false) }
-            var restoring = Batch(in: transaction)
-            restoring.write(farewell.served.backend / BackendNode.online, "1")
-            for (told, state) in zip(farewell.told, states) {
-                if let before = told.before, try replies.value(state) == told.end.word {
-                    restoring.write(farewell.state(told.end), before)
+        twice { () throws(StoreError) in
+            try store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) -> TransactionEnd<Bool> in
+                var batch = Batch(in: transaction)
+                let backend = batch.read(farewell.state(.backend))
+                let states = farewell.told.map { batch.read(farewell.state($0.end)) }
+                let replies = try store.run(batch)
+                guard let state = try replies.value(backend), state != XenbusState.closed.value else { return .abort(false) }
+                var restoring = Batch(in: transaction)
+                restoring.write(farewell.served.backend / BackendNode.online, "1")
+                for (told, state) in zip(farewell.told, states) {
+                    if let before = told.before, try replies.value(state) == told.end.word {
+                        restoring.write(farewell.state(told.end), before)
+                    }
                 }
+                try store.run(restoring).checkWrites()
+                return .commit(true)
             }
-            replies = try store.run(restoring)
-            try replies.checkWrites()
-            return .commit(true)
         }
+    }
+
+    /// Undoes something after a failure; once more if that fails too, since the
+    /// connection opens again then.
+    func twice<Failure: Error>(_ undo: () throws(Failure) -> Void) {
+        do throws(Failure) { try undo() } catch { try? undo() }
     }
 }

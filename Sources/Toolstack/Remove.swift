@@ -70,7 +70,7 @@ extension Toolstack {
             if served.program != .xenchanneld { try disconnectQEMU(&farewell) }
             failure = try removeSaved(served, isForced: isForced)
         } catch {
-            if error.kind == .timedOut { takeBack(farewell) }
+            takeBack(farewell)
             throw error
         }
         if let chardev = served.program.chardev { try close(chardev, of: served) }

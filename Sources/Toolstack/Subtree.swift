@@ -59,8 +59,14 @@ extension Toolstack {
                     Subtree(served.backend, above: 3),
                 ], if: record, is: served.backend)
         } catch {
-            throw ChannelError(error, while: "removing \(served.title)")
+            // The answer to the commit may not have come.
+            guard !error.isRefusal, try !isThere(record) else { throw ChannelError(error, while: "removing \(served.title)") }
+            return true
         }
+    }
+
+    private func isThere(_ node: Bytes) throws(ChannelError) -> Bool {
+        try attempt("looking for \(node)") { () throws(StoreError) in try store.value(node) } != nil
     }
 
     /// Removes the backend of a device without a record: the domain was

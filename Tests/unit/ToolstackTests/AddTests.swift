@@ -94,6 +94,15 @@ struct AddTests {
         #expect(world.store[World.record() + "/xlchannel"] == "pty\n0\norg.test", "it is not ours to remove")
     }
 
+    /// Also when it is the withdrawal that meets the fault.
+    @Test func aSilentBackendLeavesNothing() throws {
+        try everyFault { $0.store.others = [] } _: { (world) throws(ChannelError) in
+            _ = try world.toolstack.add([World.request()], to: 1)
+        } check: { world, before, failure, what in
+            #expect(failure != nil && world.store.isClean(since: before), what)
+        }
+    }
+
     /// Whatever fails and whenever, a channel is there wholly or not at all.
     @Test(arguments: [
         [World.request()], [World.request("a", as: .none), World.request("b", backend: 3, as: .socket("/s"))],

@@ -72,6 +72,12 @@ final class FakeStore: BatchRunner {
             .map { "\($0): \(before[$0] ?? "-") -> \(now[$0] ?? "-")" }
     }
 
+    /// Whether there is nothing new but empty directories: a removal of those
+    /// that xenstored refuses does not hold up that of a device.
+    func isClean(since before: [String: String]) -> Bool {
+        changes(since: before).allSatisfy { $0.hasSuffix(": - ->  ") }
+    }
+
     // MARK: the protocol
 
     func waiter() throws(StoreError) -> FakeWaiter {

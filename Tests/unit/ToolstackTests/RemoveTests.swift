@@ -53,4 +53,33 @@ struct RemoveTests {
         #expect(throws: ChannelError.self) { try world.toolstack.remove(0, of: 1) }
         #expect(world.store[World.frontend() + "/state"] != nil)
     }
+
+    /// Whatever fails and whenever, a channel that is not removed is as it was,
+    /// unless its backend has closed already.
+    @Test(arguments: ["1", "2", "4"], [true, false])
+    func allOrNothing(_ state: String, _ letsGo: Bool) throws {
+        try everyFault { world in
+            _ = try world.toolstack.add([World.request()], to: 1)
+            world.store[World.backend() + "/state"] = state
+            world.store.others = letsGo ? [World.serve] : []
+        } _: { (world) throws(ChannelError) in
+            try world.toolstack.remove(0, of: 1)
+        } check: { world, before, failure, what in
+            switch world.store[World.backend() + "/state"] {
+            case nil: #expect(failure == nil && world.store.isClean(since: self.before), what)
+            case "6": #expect(failure != nil && world.store.changes(since: before).count == 2, what)
+            default: #expect(failure != nil && world.store.changes(since: before) == [], what)
+            }
+        }
+    }
+
+    @Test func destructionIsAllOrNothingToo() throws {
+        try everyFault { world in
+            _ = try world.toolstack.add([World.request()], to: 1)
+        } _: { (world) throws(ChannelError) in
+            try world.toolstack.destroy(0, of: 1)
+        } check: { world, before, failure, what in
+            #expect(failure == nil ? world.store.isClean(since: self.before) : world.store.changes(since: before) == [], what)
+        }
+    }
 }
