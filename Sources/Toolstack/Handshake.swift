@@ -83,7 +83,7 @@ extension Toolstack {
         } look: { (replies, reads) throws(StoreError) in
             guard let backend = try replies.value(reads.backend), backend != XenbusState.closed.value else { return true }
             // An end that was changing its state has written over it.
-            if end == .frontend, try replies.value(reads.end) != end.word { _ = try tell(end, &farewell) }
+            if try replies.value(reads.end) != end.word { _ = try tell(end, &farewell) }
             return nil
         } ?? false
     }

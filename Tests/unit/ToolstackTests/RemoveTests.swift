@@ -41,6 +41,38 @@ struct RemoveTests {
         #expect(world.store.changes(since: before) == [])
     }
 
+    /// Removed right after it was added: the backend was about to connect.
+    @Test func whatABackendWritesOverIsSaidAgain() throws {
+        var states = ["4", "6"]
+        world.store.others = [{ store in
+            if store[World.backend() + "/state"] == "5" { store[World.backend() + "/state"] = states.removeFirst() }
+        }]
+        try world.toolstack.remove(0, of: 1)
+        #expect(states == [] && world.store.changes(since: before) == [])
+    }
+
+    @Test func aBackendInItsOwnStateIsWantedAgain() throws {
+        var isConnecting = true
+        world.store.others = [{ store in
+            if isConnecting { store[World.backend() + "/state"] = "4" }
+            isConnecting = false
+        }]
+        #expect(throws: ChannelError.self) { try world.toolstack.remove(0, of: 1) }
+        #expect(world.store[World.backend() + "/online"] == "1")
+        #expect(world.store[World.backend() + "/state"] == "4")
+    }
+
+    /// However long a backend writes over it, it ends.
+    @Test func aBackendThatNeverListensIsNotAskedWithoutEnd() throws {
+        var rest = 1000
+        world.store.others = [{ store in
+            rest -= 1
+            if rest > 0 { store[World.backend() + "/state"] = "4" }
+        }]
+        #expect(throws: ChannelError.self) { try world.toolstack.remove(0, of: 1) }
+        #expect(world.store[World.backend() + "/online"] == "1")
+    }
+
     @Test func withoutABackendNobodyIsWaitedFor() throws {
         world.store.others = []
         world.store["/local/domain/0/data"] = nil
