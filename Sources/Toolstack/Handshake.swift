@@ -96,21 +96,21 @@ extension Toolstack {
         return try store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) in
             var batch = Batch(in: transaction)
             let backend = batch.read(farewell.state(.backend))
-            // For the backend, whether it is there; for the frontend, its state.
-            let other = batch.read(end == .backend ? announcement(in: served.channel.backendDomid) : farewell.state(end))
+            let before = end == .backend ? backend : batch.read(farewell.state(end))
+            // xenchanneld, or the domain, whose directory is not to come back by this.
+            let listener = batch.read(end == .backend ? announcement(in: served.channel.backendDomid) : served.console.domain)
             batch.write(served.backend / BackendNode.online, "0")
             batch.write(farewell.state(end), end.word)
             let replies = try store.run(batch)
             guard let state = try replies.value(backend), state != XenbusState.closed.value else { return .abort(false) }
-            let found = try replies.value(other)
+            let isThere = try replies.value(listener) != nil
+            let stateBefore = try replies.value(before)
             switch end {
-            case .backend:
-                guard found != nil || served.program != .xenchanneld else { return .abort(false) }
-                farewell.remember(state, of: end)
-            case .frontend:
-                guard let found, found != end.word else { return .abort(false) }
-                farewell.remember(found, of: end)
+            case .backend: guard isThere || served.program != .xenchanneld else { return .abort(false) }
+            // Also when the guest has removed it: QEMU looks at nothing else.
+            case .frontend: guard isThere, stateBefore != end.word else { return .abort(false) }
             }
+            farewell.remember(stateBefore, of: end)
             try replies.checkWrites()
             return .commit(true)
         }
@@ -129,8 +129,11 @@ extension Toolstack {
                 var restoring = Batch(in: transaction)
                 restoring.write(farewell.served.backend / BackendNode.online, "1")
                 for (told, state) in zip(farewell.told, states) {
-                    if let before = told.before, try replies.value(state) == told.end.word {
+                    guard try replies.value(state) == told.end.word else { continue }
+                    if let before = told.before {
                         restoring.write(farewell.state(told.end), before)
+                    } else {
+                        restoring.remove(farewell.state(told.end))
                     }
                 }
                 try store.run(restoring).checkWrites()

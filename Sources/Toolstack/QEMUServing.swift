@@ -146,17 +146,17 @@ extension Toolstack {
         }
     }
 
-    /// The channel of a console without a summary, if it has one.
+    /// The channel of a console without a summary, if it has one. libxl has
+    /// those with a backend in domain 0 served by QEMU, always; what the
+    /// frontend says of it the guest could remove.
     func servedByLibXLsQEMU(_ console: ConsoleAddress, _ userdata: Userdata?) throws(StoreError) -> ServedChannel? {
         var batch = Batch()
         let record = RecordReads(console, asking: &batch)
-        let typeNode = batch.read(console.frontend / FrontendNode.type)
-        let replies = try store.run(batch)
-        guard let channel = try record.channel(console, replies) else { return nil }
-        let type = ConsoleType(try replies.value(typeNode))
+        guard let channel = try record.channel(console, store.run(batch)) else { return nil }
         return ServedChannel(
             channel: channel, console: console,
-            program: channel.backendDomid == 0 && type == .qemu ? .qemu(Chardev(id: libxlChardevID(console))) : .xenchanneld, userdata: userdata)
+            program: channel.backendDomid == 0 ? .qemu(Chardev(id: libxlChardevID(console))) : .xenchanneld,
+            userdata: userdata)
     }
 
     /// Whether QEMU and the guest are to be asked before a channel goes. A

@@ -421,3 +421,26 @@ def test_what_libxl_made_is_removed(qemu, store):
     wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
     xlchannel.remove(GUEST, added)
     assert qemu.chardevs() == ["serial0"]
+
+
+@pytest.mark.parametrize("maker", ["this library", "libxl"])
+def test_a_guest_that_removes_its_own_directory(qemu, store, maker):
+    """It does not tell who serves, and QEMU is told all the same that the guest has gone."""
+    added = add(Connection.PTY)
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    if maker == "libxl":
+        qemu.execute("chardev-add", id="libxl-channel1", backend={"type": "null", "data": {}})
+        qemu.execute("chardev-remove", id="xlchannel-0")
+        store.remove(f"{RECORDS}/1/xlchannel")
+    store.remove(f"{FRONTENDS}/1")
+    told = threading.Event()
+
+    def watch():
+        wait_until(lambda: store.read(f"{FRONTENDS}/1/state") == "6")
+        told.set()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    xlchannel.remove(GUEST, added)
+    watcher.join()
+    assert told.is_set()
+    assert qemu.chardevs() == ["serial0"]

@@ -73,6 +73,19 @@ struct RemoveTests {
         #expect(world.store[World.backend() + "/online"] == "1")
     }
 
+    /// A channel that libxl made, and whose guest has removed its own directory:
+    /// xenchanneld does not serve it, and is not waited for.
+    @Test func aGuestsDirectoryDoesNotTellWhoServes() throws {
+        let record = World.record(), backend = World.backend()
+        world.store[record + "/xlchannel"] = nil
+        world.store[World.frontend()] = nil
+        world.store[backend + "/state"] = "4"
+        world.store.others = []
+        try world.toolstack.remove(0, of: 1)
+        #expect(world.store[record] == nil && world.store[backend] == nil)
+        #expect(world.store[World.frontend()] == nil)
+    }
+
     @Test func withoutABackendNobodyIsWaitedFor() throws {
         world.store.others = []
         world.store["/local/domain/0/data"] = nil
