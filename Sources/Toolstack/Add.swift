@@ -13,6 +13,7 @@ extension Toolstack {
     public func add(
         _ requests: [ChannelRequest], to domid: UInt32
     ) throws(ChannelError) -> [AddedChannel] {
+        guard domid != 0 else { throw ChannelError(.invalid, "channels can be added to guests only") }
         var plans: [ChannelPlan] = []
         for (position, request) in requests.enumerated() {
             do throws(ChannelError) {

@@ -56,6 +56,11 @@ struct AddTests {
             == #"channel "org.test": xenchanneld is not running in the backend domain and the guest has no QEMU"#)
     }
 
+    @Test func domain0HasNoChannels() {
+        let itself = error([World.request()], to: 0)
+        #expect(itself?.kind == .invalid && itself?.message == "channels can be added to guests only")
+    }
+
     @Test func aBackendMayRefuse() {
         world.store.others = [World.refuse]
         let refusal = error([World.request("a", as: .none), World.request("b")])
