@@ -73,9 +73,12 @@ extension Toolstack {
                 try checkNames(plans, beside: names)
                 let new = try chosen.get()
                 try attempt(doing) { () throws(StoreError) in try replies.checkWrites(from: firstWrite) }
+                try checkFiles(plans, of: domid)
                 devices = new
                 return .commit(true)
             }
+            // Another toolstack may have added one with the same file meanwhile: it finds this one.
+            try checkFiles(plans, of: domid, beside: devices)
             try waitUntilServed(devices, by: waiter)
             try save(devices, saving)
         } catch {

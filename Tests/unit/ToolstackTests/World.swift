@@ -27,8 +27,8 @@ struct World {
 
     /// All backends that are there.
     private static func backends(_ store: FakeStore) -> [String] {
-        [0, 3].flatMap { domid in
-            store.children("/local/domain/\(domid)/backend/console/1").map { "/local/domain/\(domid)/backend/console/1/\($0)" }
+        ["/local/domain/0/backend/console", "/local/domain/3/backend/console"].flatMap { directory in
+            store.children(directory).flatMap { guest in store.children("\(directory)/\(guest)").map { "\(directory)/\(guest)/\($0)" } }
         }
     }
 
