@@ -49,30 +49,18 @@ extension Toolstack {
                 }
             ) { (transaction, before) throws(ChannelError) -> TransactionEnd<Bool> in
                 devices = []
-                let directory = try attempt(doing) { () throws(StoreError) in
-                    saving = try beforehand.domain?.savingUserdata(of: domid, before)
-                    return try ConsoleDirectory(of: domid, before, beforehand.directory, in: transaction, store)
-                }
                 // Made from what was there before the transaction. What is read
                 // within it, along with the writing, tells whether it is still so.
-                let chosen = Result { () throws(ChannelError) in
-                    try chooseDevids(for: plans, of: domid, beside: directory.consoles)
+                let staged = try attempt(doing) { () throws(StoreError) in
+                    saving = try beforehand.domain?.savingUserdata(of: domid, before)
+                    let directory = try ConsoleDirectory(of: domid, before, beforehand.directory, in: transaction, store)
+                    return try StagedAddition(plans, to: domid, directory, in: transaction, store)
                 }
-                var batch = Batch(in: transaction)
-                let reads = ReadsWithin(plans, domid, directory, asking: &batch)
-                let firstWrite = batch.next
-                if case .success(let devices) = chosen {
-                    for device in devices { device.write(&batch) }
-                }
-                let replies = try attempt(doing) { () throws(StoreError) in try store.run(batch) }
-                try checkDomains(plans, reads, replies)
-                let names = try attempt(doing) { () throws(StoreError) in
-                    try directory.isStill(replies, reads.directory) ? try reads.takenNames(replies) : nil
-                }
-                guard let names else { return .again }
+                try checkDomains(plans, staged)
+                guard let names = staged.names else { return .again }
                 try checkNames(plans, beside: names)
-                let new = try chosen.get()
-                try attempt(doing) { () throws(StoreError) in try replies.checkWrites(from: firstWrite) }
+                let new = try staged.devices.get()
+                try attempt(doing) { () throws(StoreError) in try staged.checkWrites() }
                 try checkFiles(plans, of: domid)
                 devices = new
                 return .commit(true)
@@ -83,7 +71,7 @@ extension Toolstack {
             try save(devices, saving)
         } catch {
             for device in devices {
-                twice { () throws(ChannelError) in try withdraw(device) }
+                twice { (try? withdraw(device)) != nil }
             }
             throw error
         }
@@ -91,23 +79,22 @@ extension Toolstack {
     }
 
     /// - Throws: `.domainNotFound`, `.notReady`.
-    private func checkDomains(_ plans: [ChannelPlan], _ reads: ReadsWithin, _ replies: Replies) throws(ChannelError) {
-        let looking: Text = "looking for the domains"
-        let domain = try attempt(looking) { () throws(StoreError) in try replies.value(reads.domain) }
-        guard domain != nil else { throw .noDomain }
-        for (position, (plan, announcement)) in zip(plans, reads.announcements).enumerated() {
-            let served = try attempt(looking) { () throws(StoreError) in try replies.value(announcement) }
-            guard served == nil, plan.program == .xenchanneld else { continue }
+    private func checkDomains(_ plans: [ChannelPlan], _ staged: StagedAddition) throws(ChannelError) {
+        guard staged.hasDomain else { throw .noDomain }
+        for (position, plan) in plans.enumerated() where !staged.isServed[position] {
             let domid = plan.backendDomid
-            let backend = try attempt(looking) { () throws(StoreError) in try store.value(ConsoleAddress.domain(domid)) }
-            guard backend != nil else {
-                throw ChannelError(.domainNotFound, "\(plan.title): there is no backend domain \(domid)", at: position)
+            let backend = try attempt("looking for the backend domain") { () throws(StoreError) in
+                try store.value(ConsoleAddress.domain(domid))
             }
-            let cause: Text =
-                domid == 0
-                ? "xenchanneld is not running in the backend domain and the guest has no QEMU"
-                : "xenchanneld is not running in the backend domain \(domid)"
-            throw ChannelError(.notReady, "\(plan.title): \(cause)", at: position)
+            let kind: ChannelError.Kind, cause: Text
+            if backend == nil {
+                (kind, cause) = (.domainNotFound, "there is no backend domain \(domid)")
+            } else if domid == 0 {
+                (kind, cause) = (.notReady, "xenchanneld is not running in the backend domain and the guest has no QEMU")
+            } else {
+                (kind, cause) = (.notReady, "xenchanneld is not running in the backend domain \(domid)")
+            }
+            throw ChannelError(kind, "\(plan.title): \(cause)", at: position)
         }
     }
 
@@ -139,11 +126,7 @@ extension Toolstack {
     private func withdraw(_ device: NewDevice) throws(ChannelError) {
         let console = device.console
         let (summary, chardev) = try attempt("removing \(device.title)") { () throws(StoreError) in
-            var batch = Batch()
-            let summary = batch.read(console.hiddenRecord)
-            let chardev = batch.read(console.chardevRecord)
-            let replies = try store.run(batch)
-            return (try replies.value(summary), try replies.value(chardev))
+            (try store.value(console.hiddenRecord), try store.value(console.chardevRecord))
         }
         guard let summary else { return try removeOrphan(device) }
         // Another toolstack's may have taken its place.
@@ -167,24 +150,44 @@ private struct ReadsBeforehand {
     }
 }
 
-/// What an addition reads within its transaction, before it writes.
-private struct ReadsWithin {
-    let directory, domain: Batch.Index
-    /// Whether xenchanneld serves in the backend domain, for each of the plans.
-    private(set) var announcements: [Batch.Index] = []
-    private var names: [NameReads] = []
+/// An addition in its transaction: written, and what was read before that.
+private struct StagedAddition {
+    let devices: Result<[NewDevice], ChannelError>
+    let hasDomain: Bool
+    /// Whether there is somebody to serve it, for each of the plans.
+    private(set) var isServed: [Bool] = []
+    /// The names that are taken; nil if the consoles are others than before.
+    let names: [Bytes]?
+    private let replies: Replies
+    private let firstWrite: Batch.Index
 
-    init(_ plans: [ChannelPlan], _ domid: UInt32, _ before: ConsoleDirectory, asking batch: inout Batch) {
-        directory = batch.directory(ConsoleAddress.records(of: domid))
-        domain = batch.read(ConsoleAddress.domain(domid))
+    init(
+        _ plans: [ChannelPlan], to domid: UInt32, _ before: ConsoleDirectory, in transaction: Transaction,
+        _ store: some BatchRunner
+    ) throws(StoreError) {
+        devices = Result { () throws(ChannelError) in try chooseDevids(for: plans, of: domid, beside: before.consoles) }
+        var batch = Batch(in: transaction)
+        let directory = batch.directory(ConsoleAddress.records(of: domid))
+        let domain = batch.read(ConsoleAddress.domain(domid))
         // One that comes or goes meanwhile is no conflict.
-        for plan in plans { announcements.append(batch.readOutside(announcement(in: plan.backendDomid))) }
-        for console in before.consoles { names.append(NameReads(console, asking: &batch)) }
+        let announcements = plans.map { batch.readOutside(announcement(in: $0.backendDomid)) }
+        let nameReads = before.consoles.map { NameReads($0, asking: &batch) }
+        firstWrite = batch.next
+        if case .success(let devices) = devices {
+            for device in devices { device.write(&batch) }
+        }
+        replies = try store.run(batch)
+        hasDomain = try replies.value(domain) != nil
+        for (plan, announcement) in zip(plans, announcements) {
+            isServed.append(try replies.value(announcement) != nil || plan.program != .xenchanneld)
+        }
+        var names: [Bytes] = []
+        let isStill = try before.isStill(replies, directory)
+        for reads in nameReads { names.append(contentsOf: try reads.names(replies)) }
+        self.names = isStill ? names : nil
     }
 
-    func takenNames(_ replies: Replies) throws(StoreError) -> [Bytes] {
-        var taken: [Bytes] = []
-        for reads in names { taken.append(contentsOf: try reads.names(replies)) }
-        return taken
+    func checkWrites() throws(StoreError) {
+        try replies.checkWrites(from: firstWrite)
     }
 }

@@ -78,11 +78,15 @@ extension Toolstack {
             var existing = ExistingConsoles()
             existing.consoles = try (store.directory(ConsoleAddress.records(of: domid)) ?? [])
                 .compactMap { ConsoleAddress(domid: domid, entry: $0) }
-            try store.inBatches(existing.consoles) { console, batch in
-                (names: NameReads(console, asking: &batch), chardev: batch.read(console.chardevRecord))
-            } look: { (replies, reads, _) throws(StoreError) in
-                existing.names.append(contentsOf: try reads.names.names(replies))
-                if let chardev = try replies.value(reads.chardev) { existing.chardevs.append(chardev) }
+            var batch = Batch()
+            var reads: [(names: NameReads, chardev: Batch.Index)] = []
+            for console in existing.consoles {
+                reads.append((NameReads(console, asking: &batch), batch.read(console.chardevRecord)))
+            }
+            let replies = try store.run(batch)
+            for (names, chardev) in reads {
+                existing.names.append(contentsOf: try names.names(replies))
+                if let chardev = try replies.value(chardev) { existing.chardevs.append(chardev) }
             }
             return existing
         }

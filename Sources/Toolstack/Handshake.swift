@@ -118,33 +118,36 @@ extension Toolstack {
 
     /// Takes back what the ends of a device were told, unless it has closed.
     func takeBack(_ farewell: Farewell) {
-        guard !farewell.told.isEmpty else { return }
-        twice { () throws(StoreError) in
-            try store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) -> TransactionEnd<Bool> in
-                var batch = Batch(in: transaction)
-                let backend = batch.read(farewell.state(.backend))
-                let states = farewell.told.map { batch.read(farewell.state($0.end)) }
-                let replies = try store.run(batch)
-                guard let state = try replies.value(backend), state != XenbusState.closed.value else { return .abort(false) }
-                var restoring = Batch(in: transaction)
-                restoring.write(farewell.served.backend / BackendNode.online, "1")
-                for (told, state) in zip(farewell.told, states) {
-                    guard try replies.value(state) == told.end.word else { continue }
-                    if let before = told.before {
-                        restoring.write(farewell.state(told.end), before)
-                    } else {
-                        restoring.remove(farewell.state(told.end))
-                    }
-                }
-                try store.run(restoring).checkWrites()
-                return .commit(true)
-            }
+        for told in farewell.told {
+            twice { (try? takeBack(told, farewell)) != nil }
         }
     }
 
-    /// Undoes something after a failure; once more if that fails too, since the
+    private func takeBack(_ told: Farewell.Told, _ farewell: Farewell) throws(StoreError) -> Bool {
+        try store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) in
+            var batch = Batch(in: transaction)
+            let backend = batch.read(farewell.state(.backend))
+            let end = batch.read(farewell.state(told.end))
+            batch.write(farewell.served.backend / BackendNode.online, "1")
+            let replies = try store.run(batch)
+            guard let state = try replies.value(backend), state != XenbusState.closed.value else { return .abort(true) }
+            try replies.checkWrites()
+            guard try replies.value(end) == told.end.word else { return .commit(true) }
+            var restoring = Batch(in: transaction)
+            if let before = told.before {
+                restoring.write(farewell.state(told.end), before)
+            } else {
+                restoring.remove(farewell.state(told.end))
+            }
+            try store.run(restoring).checkWrites()
+            return .commit(true)
+        }
+    }
+
+    /// Undoes something after a failure: once more if that fails too, since the
     /// connection opens again then.
-    func twice<Failure: Error>(_ undo: () throws(Failure) -> Void) {
-        do throws(Failure) { try undo() } catch { try? undo() }
+    @inline(never)
+    func twice(_ undo: () -> Bool) {
+        if !undo() { _ = undo() }
     }
 }

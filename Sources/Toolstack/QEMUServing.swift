@@ -22,9 +22,8 @@ struct QEMU {
     }
 
     /// Runs `body` with a connection to the monitor, which no other user of libxl's lock has meanwhile.
-    private func connected<Result>(
-        _ body: (QMPConnection) throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+    @inline(never)
+    private func connected(_ body: (QMPConnection) throws(ChannelError) -> Void) throws(ChannelError) {
         try userdata.holding(.qmpSocket) { () throws(ChannelError) in
             try body(try QMPConnection(monitor))
         }
@@ -47,15 +46,19 @@ struct QEMU {
     fileprivate func open(
         _ requests: [ChannelRequest], beside existing: ExistingConsoles
     ) throws(ChannelError) -> [Chardev] {
+        var chardevs: [Chardev] = []
         try connected { (connection) throws(ChannelError) in
             // Those that consoles name, be they there or not.
             var present = existing.chardevs
             for id in try connection.execute(.queryChardevs).chardevs {
                 // QEMU refuses to remove one that is in use after all.
-                if isStaleChardev(id, named: existing.chardevs, consoles: existing.consoles), (try? connection.execute(.removeChardev(id: id))) != nil { continue }
+                if isStaleChardev(id, named: existing.chardevs, consoles: existing.consoles),
+                    (try? connection.execute(.removeChardev(id: id))) != nil
+                {
+                    continue
+                }
                 present.append(id)
             }
-            var chardevs: [Chardev] = []
             for (position, request) in requests.enumerated() {
                 let id = freeChardevID(beside: present)
                 present.append(id)
@@ -67,8 +70,8 @@ struct QEMU {
                     throw error.about(request.title, at: position)
                 }
             }
-            return chardevs
         }
+        return chardevs
     }
 
     /// Removes character devices whose consoles are gone. QEMU may need a
@@ -120,6 +123,7 @@ extension Toolstack {
     func addWithQEMU(
         _ qemu: QEMU, _ plans: [ChannelPlan], to domid: UInt32
     ) throws(ChannelError) -> [NewDevice] {
+        var added: [NewDevice] = []
         try qemu.userdata.holding(.deviceChanges) { () throws(ChannelError) in
             let existing = try existingConsoles(of: domid)
             // What is taken is found before anything is opened for it.
@@ -137,13 +141,14 @@ extension Toolstack {
             var ready = plans
             for (position, chardev) in zip(positions, chardevs) { ready[position].program = .qemu(chardev) }
             do throws(ChannelError) {
-                return try add(ready, to: domid)
+                added = try add(ready, to: domid)
             } catch {
                 try? qemu.close(chardevs.map { $0.id })
                 for request in requests { request.connection.removeStaleSocket() }
                 throw error
             }
         }
+        return added
     }
 
     /// The channel of a console without a summary, if it has one. libxl has

@@ -8,42 +8,40 @@ extension Toolstack {
     ///
     /// - Throws: `.failed` with a backend's own words, `.timedOut` when it is silent.
     func waitUntilServed(_ devices: [NewDevice], by waiter: Runner.Waiter) throws(ChannelError) {
-        var waited = devices.enumerated().map { WaitedDevice(position: $0.offset, device: $0.element) }
         var watched: [Bytes] = []
         for device in devices {
             watched.append(device.backend)
             if !device.plan.program.outlivesGuest { watched.append(device.console.record) }
         }
-        let result = try attempt("waiting for the backend") { () throws(StoreError) in
-            try waiter.waitForChange(at: watched, until: .now + patience) { batch in
-                waited.map { ServingReads($0.device, asking: &batch) }
-            } look: { (replies, reads) throws(StoreError) -> Result<Void, ChannelError>? in
-                var silent: [WaitedDevice] = []
-                for (waiting, reads) in zip(waited, reads) {
-                    switch try reads.outcome(replies) {
-                    case .served?: continue
-                    case .refused(let words)?: return .failure(waiting.error(.failed, "the backend says: \(Text(unquoted: words))"))
-                    case .gone?: return .failure(waiting.error(.failed, "it was removed meanwhile"))
-                    case nil: silent.append(waiting)
-                    }
+        /// The positions of those whose backends have not answered.
+        var silent = Array(devices.indices)
+        var outcome: ServingOutcome?
+        try attempt("waiting for the backend") { () throws(StoreError) in
+            _ = try waiter.waitForChange(at: watched, until: .now + patience) { batch in
+                silent.map { ServingReads(devices[$0], asking: &batch) }
+            } look: { (replies, reads) throws(StoreError) -> Bool? in
+                var still: [Int] = []
+                for (position, reads) in zip(silent, reads) {
+                    outcome = try reads.outcome(replies)
+                    if outcome == .served { continue }
+                    still.append(position)
+                    if outcome == nil { continue }
+                    silent = [position]
+                    return true
                 }
-                waited = silent
-                return silent.isEmpty ? .success(()) : nil
+                silent = still
+                return still.isEmpty ? true : nil
             }
         }
-        if let result { return try result.get() }
-        guard let silent = waited.first else { return }
-        throw silent.error(.timedOut, "the backend in domain \(silent.device.plan.backendDomid) did not answer within 10 seconds")
-    }
-}
-
-/// A device whose backend has not answered.
-private struct WaitedDevice {
-    let position: Int
-    let device: NewDevice
-
-    func error(_ kind: ChannelError.Kind, _ cause: Text) -> ChannelError {
-        ChannelError(kind, "\(device.title): \(cause)", at: position)
+        guard let position = silent.first else { return }
+        let device = devices[position]
+        let kind: ChannelError.Kind, cause: Text
+        switch outcome {
+        case .refused(let words)?: (kind, cause) = (.failed, "the backend says: \(Text(unquoted: words))")
+        case .gone?: (kind, cause) = (.failed, "it was removed meanwhile")
+        case .served?, nil: (kind, cause) = (.timedOut, "the backend in domain \(device.plan.backendDomid) did not answer within 10 seconds")
+        }
+        throw ChannelError(kind, "\(device.title): \(cause)", at: position)
     }
 }
 

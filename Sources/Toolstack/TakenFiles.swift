@@ -12,19 +12,19 @@ extension Toolstack {
     /// - Throws: `.exists`.
     func checkFiles(_ plans: [ChannelPlan], of domid: UInt32, beside devices: [NewDevice] = []) throws(ChannelError) {
         guard plans.contains(where: { $0.file != nil }) else { return }
-        let others = try channelsOfAllDomains().filter { other in
-            other.domid != domid || !devices.contains { $0.console.devid == other.channel.devid }
+        var taken: [(file: File, by: Text)] = []
+        for other in try channelsOfAllDomains() {
+            guard let file = File(other.channel.connection, in: other.channel.backendDomid),
+                other.domid != domid || !devices.contains(where: { $0.console.devid == other.channel.devid })
+            else { continue }
+            taken.append((file, "\(other.channel.title) of domain \(other.domid)"))
         }
         for (position, plan) in plans.enumerated() {
             guard let file = plan.file else { continue }
-            for other in others where other.file == file {
-                throw ChannelError(
-                    .exists, "\(plan.title): \(other.channel.title) of domain \(other.domid) has the file \(file.path) already",
-                    at: position)
+            for (other, owner) in taken where other == file {
+                throw ChannelError(.exists, "\(plan.title): \(owner) has the file \(file.path)", at: position)
             }
-            for other in plans[..<position] where other.file == file {
-                throw ChannelError(.exists, "\(plan.title): \(other.title) is given the file \(file.path), too", at: position)
-            }
+            taken.append((file, plan.title))
         }
     }
 }
@@ -43,8 +43,4 @@ private struct File: Equatable {
 
 extension ChannelPlan {
     fileprivate var file: File? { File(request.connection, in: backendDomid) }
-}
-
-extension DomainChannel {
-    fileprivate var file: File? { File(channel.connection, in: channel.backendDomid) }
 }

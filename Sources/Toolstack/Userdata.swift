@@ -54,12 +54,11 @@ struct Userdata {
     }
 
     /// Runs `body` while holding a lock; without one where libxl has no directory.
-    func holding<Result>(
-        _ lock: Lock, _ body: () throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+    @inline(never)
+    func holding(_ lock: Lock, _ body: () throws(ChannelError) -> Void) throws(ChannelError) {
         let held = try LockFile.take(path("l", lock.name), until: .now + Self.patience)
         defer { held?.release() }
-        return try body()
+        try body()
     }
 
     /// Edits the channels of the domain's saved configuration, if it has one.
@@ -71,22 +70,20 @@ struct Userdata {
     ///   - isLeftUnread: whether a document that cannot be read is left as it
     ///     is, rather than an error.
     ///   - edit: returns whether it changed anything.
-    func editConfiguration<Result>(
+    func editConfiguration(
         orLeaveUnread isLeftUnread: Bool = false,
         _ edit: (inout SavedChannels) throws(ChannelError) -> Bool,
-        whenReady body: () throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+        whenReady body: () throws(ChannelError) -> Void
+    ) throws(ChannelError) {
         try holding(.domainUserdata) { () throws(ChannelError) in
-            guard let replacement = try prepare(orLeaveUnread: isLeftUnread, edit) else { return try body() }
-            let result: Result
+            let replacement = try prepare(orLeaveUnread: isLeftUnread, edit)
             do throws(ChannelError) {
-                result = try body()
+                try body()
             } catch {
-                replacement.discard()
+                replacement?.discard()
                 throw error
             }
-            try replacement.commit()
-            return result
+            try replacement?.commit()
         }
     }
 
@@ -117,9 +114,7 @@ struct Userdata {
 
 extension Optional where Wrapped == Userdata {
     /// Without userdata there is nothing to lock.
-    func holding<Result>(
-        _ lock: Userdata.Lock, _ body: () throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+    func holding(_ lock: Userdata.Lock, _ body: () throws(ChannelError) -> Void) throws(ChannelError) {
         if let self { try self.holding(lock, body) } else { try body() }
     }
 }

@@ -66,10 +66,10 @@ struct AddTests {
         _ = try world.toolstack.add([World.request("a", as: log)], to: 1)
         let taken = error([World.request("b"), World.request("c", as: log)], to: 3)
         #expect(taken?.kind == .exists && taken?.position == 1)
-        #expect(taken?.message == #"channel "c": channel "a" (devid 0) of domain 1 has the file "/log" already"#)
+        #expect(taken?.message == #"channel "c": channel "a" (devid 0) of domain 1 has the file "/log""#)
         let twice = error([World.request("b", as: .path("/b")), World.request("c", as: .path("/b"))])
         #expect(twice?.kind == .exists && twice?.position == 1)
-        #expect(twice?.message == #"channel "c": channel "b" is given the file "/b", too"#)
+        #expect(twice?.message == #"channel "c": channel "b" has the file "/b""#)
         #expect(error([World.request("a", as: log)])?.message == #"channel "a": the name is taken"#)
         // Other domains have other files, and a socket tells by itself that it is taken.
         _ = try world.toolstack.add([World.request("c", backend: 3, as: log), World.request("d", as: .socket("/log"))], to: 2)

@@ -20,6 +20,15 @@ struct RemoveTests {
         #expect(world.refused { () throws(ChannelError) in try world.toolstack.remove(0, of: 9) }?.kind == .domainNotFound)
     }
 
+    /// xenstored's time goes by requests.
+    @Test(arguments: [(Connection.pty, 79), (.none, 74)]) func theyTakeFewRequests(_ connection: Connection, _ count: Int) throws {
+        let world = World()
+        let start = world.store.messages
+        _ = try world.toolstack.add([World.request(as: connection)], to: 1)
+        try world.toolstack.remove(0, of: 1)
+        #expect(world.store.messages - start == count)
+    }
+
     @Test func directoriesThatOthersUseStay() throws {
         _ = try world.toolstack.add([World.request("other")], to: 1)
         try world.toolstack.remove(0, of: 1)
