@@ -20,7 +20,8 @@
  *      ERROR_INVAL             a bad or NULL argument, an invalid channel
  *      ERROR_DOMAIN_NOTFOUND   no such guest, or no such backend domain
  *      ERROR_NOTFOUND          no such channel
- *      ERROR_DEVICE_EXISTS     the devid or the name is taken
+ *      ERROR_DEVICE_EXISTS     the devid or the name is taken, or another
+ *                              channel has the file of a PATH
  *      ERROR_NOT_READY         nothing in the backend domain would serve it
  *      ERROR_TIMEDOUT          xenstored, the backend, QEMU or the guest is
  *                              silent; another program keeps one of libxl's locks

@@ -12,6 +12,104 @@ struct Chardev: Equatable {
     var terminal: Bytes?
 }
 
+/// The QEMU of a domain, as the backend of its channels: it runs in domain 0
+/// and is spoken to through its monitor.
+struct QEMU {
+    let domid: UInt32
+    let userdata: Userdata?
+
+    /// libxl__qmp_initialize's path.
+    private var monitor: Bytes {
+        directory(named: "XEN_RUN_DIR", usually: "/var/run/xen") / (Bytes("qmp-libxl-") + Bytes(decimal: domid))
+    }
+
+    /// Whether the domain was given one.
+    var isThere: Bool {
+        monitor.withCString { access($0, F_OK) } == 0
+    }
+
+    /// Runs `body` with a connection to the monitor, which no other user of libxl's lock has meanwhile.
+    @inline(never)
+    private func connected(_ body: (QMPConnection) throws(ChannelError) -> Void) throws(ChannelError) {
+        try userdata.holding(.qmpSocket) { () throws(ChannelError) in
+            try body(try QMPConnection(monitor))
+        }
+    }
+
+    /// Whether it answers.
+    func answers() throws(ChannelError) -> Bool {
+        do throws(ChannelError) {
+            try connected { (_) throws(ChannelError) in }
+            return true
+        } catch {
+            if error.kind == .notReady { return false }
+            throw error
+        }
+    }
+
+    /// Makes a character device for each of the requests, all or none.
+    ///
+    /// - Throws: with the position of the request that failed.
+    func open(
+        _ requests: [ChannelRequest], beside existing: ExistingConsoles
+    ) throws(ChannelError) -> [Chardev] {
+        var chardevs: [Chardev] = []
+        try connected { (connection) throws(ChannelError) in
+            // Those that consoles name, be they there or not.
+            var present = existing.chardevs
+            for id in try connection.execute(.queryChardevs).chardevs {
+                // QEMU refuses to remove one that is in use after all.
+                if isStaleChardev(id, named: existing.chardevs, consoles: existing.consoles),
+                    (try? connection.execute(.removeChardev(id: id))) != nil
+                {
+                    continue
+                }
+                present.append(id)
+            }
+            for (position, request) in requests.enumerated() {
+                let id = freeChardevID(beside: present)
+                present.append(id)
+                do throws(ChannelError) {
+                    chardevs.append(Chardev(id: id, terminal: try connection.add(id, request.connection)))
+                } catch {
+                    for chardev in chardevs { _ = try? connection.execute(.removeChardev(id: chardev.id)) }
+                    for opened in requests[..<position] { opened.connection.removeStaleSocket() }
+                    throw error.about(request.title, at: position)
+                }
+            }
+        }
+        return chardevs
+    }
+
+    /// Removes character devices whose consoles are gone. QEMU may need a
+    /// moment to notice that they are.
+    func close(_ ids: [Bytes]) throws(ChannelError) {
+        try connected { (connection) throws(ChannelError) in
+            let deadline = Instant.now + .seconds(2)
+            var rest = ids
+            while true {
+                var failure: ChannelError?
+                var busy: [Bytes] = []
+                for id in rest {
+                    do throws(ChannelError) {
+                        try connection.execute(.removeChardev(id: id))
+                    } catch {
+                        guard error.kind == .qmpGeneric else { throw error }
+                        failure = error
+                        busy.append(id)
+                    }
+                }
+                guard let failure else { return }
+                let present = try connection.execute(.queryChardevs).chardevs
+                rest = busy.filter { present.contains($0) }
+                if rest.isEmpty { return }
+                guard .now < deadline else { throw failure }
+                pause(.milliseconds(20))
+            }
+        }
+    }
+}
+
 extension Connection {
     /// Removes the socket of a QEMU that could not do it any more.
     func removeStaleSocket() {

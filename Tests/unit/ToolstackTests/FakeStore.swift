@@ -35,7 +35,7 @@ final class FakeStore: BatchRunner {
     private var transactions: [UInt32: Transaction] = [:]
     private var lastTransaction: UInt32 = 0
     private var generation = 0
-    fileprivate var waiters: [FakeWaiter] = []
+    private var waiters: [FakeWaiter] = []
 
     /// What others do when somebody waits, step by step.
     var others: [(FakeStore) -> Void] = []
@@ -93,7 +93,7 @@ final class FakeStore: BatchRunner {
 
     func run(_ batch: Batch) throws(StoreError) -> Replies { try run(batch, for: nil) }
 
-    fileprivate func run(_ batch: Batch, for waiter: FakeWaiter?) throws(StoreError) -> Replies {
+    func run(_ batch: Batch, for waiter: FakeWaiter?) throws(StoreError) -> Replies {
         guard !batch.isTooLong else { throw .tooLong }
         var replies = Replies(to: batch)
         var received: [UInt8] = []
@@ -263,47 +263,6 @@ final class FakeStore: BatchRunner {
             where path == watched || path.hasPrefix(watched + "/") || watched.hasPrefix(path + "/") && nodes[watched] == nil {
                 waiter.events.append(WatchEvent(path: Bytes(path.utf8), token: "wait"))
             }
-        }
-    }
-}
-
-/// A connection to wait by.
-final class FakeWaiter: StoreWaiter {
-    private let store: FakeStore
-    fileprivate var watches: [String] = []
-    fileprivate var events: [WatchEvent] = []
-    fileprivate var isOpen = true
-
-    fileprivate init(_ store: FakeStore) {
-        self.store = store
-    }
-
-    func run(_ batch: Batch) throws(StoreError) -> Replies {
-        guard isOpen else { throw .disconnected(EBADF) }
-        return try store.run(batch, for: self)
-    }
-
-    func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] {
-        guard isOpen else { throw .disconnected(EBADF) }
-        if events.isEmpty { for other in store.others { other(store) } }
-        defer { events = [] }
-        return events
-    }
-}
-
-struct FakeError: Error {
-    let number: Int32
-
-    init(_ number: Int32) { self.number = number }
-
-    var name: String {
-        switch number {
-        case ENOENT: "ENOENT"
-        case EAGAIN: "EAGAIN"
-        case ENOSPC: "ENOSPC"
-        case ENOSYS: "ENOSYS"
-        case EACCES: "EACCES"
-        default: "EIO"
         }
     }
 }
