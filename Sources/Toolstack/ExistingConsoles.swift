@@ -26,8 +26,6 @@ struct ConsoleDirectory {
             // What takes several messages is read within it, before anything is written.
             let entries = try store.directory(ConsoleAddress.records(of: domid), in: transaction) ?? []
             self.init(of: domid, entries, isCertain: true)
-        } catch {
-            throw error
         }
     }
 
@@ -37,8 +35,6 @@ struct ConsoleDirectory {
             return isCertain ? true : try replies.children(index) ?? [] == entries
         } catch .refused(E2BIG) {
             return false
-        } catch {
-            throw error
         }
     }
 }

@@ -70,8 +70,6 @@ extension BatchRunner {
             return try replies.children(index)
         } catch .refused(E2BIG) {
             return try directoryInParts(path, in: transaction)
-        } catch {
-            throw error
         }
     }
 
