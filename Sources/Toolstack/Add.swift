@@ -125,13 +125,15 @@ extension Toolstack {
     /// the commit may not have come.
     private func withdraw(_ device: NewDevice) throws(ChannelError) {
         let console = device.console
-        let (summary, chardev) = try attempt("removing \(device.title)") { () throws(StoreError) in
-            (try store.value(console.hiddenRecord), try store.value(console.chardevRecord))
+        let (summary, chardev, vm) = try attempt("removing \(device.title)") { () throws(StoreError) in
+            (try store.value(console.hiddenRecord), try store.value(console.chardevRecord), try store.value(console.domain / "vm"))
         }
         guard let summary else { return try removeOrphan(device) }
         // Another toolstack's may have taken its place.
         guard summary == device.channel.summary, chardev == device.plan.program.chardev?.id else { return }
-        let served = ServedChannel(device)
+        let served = ServedChannel(
+            channel: device.channel, console: console, program: device.plan.program,
+            userdata: Userdata(of: console.domid, vm: vm))
         var farewell = Farewell(served)
         if served.program != .xenchanneld { try disconnectQEMU(&farewell) }
         if try !removeNodes(served) { try removeOrphan(device) }

@@ -23,12 +23,6 @@ struct ServedChannel {
     }
 }
 
-extension ServedChannel {
-    init(_ device: NewDevice) {
-        self.init(channel: device.channel, console: device.console, program: device.plan.program, userdata: nil)
-    }
-}
-
 extension Toolstack {
     /// Asks backend and guest to let go of a channel, waits until they have,
     /// and removes it.
