@@ -63,7 +63,7 @@ let package = Package(
         .testTarget(name: "QMPTests", dependencies: ["QMP", "Channel"], path: "Tests/unit/QMPTests"),
         .testTarget(name: "XenStoreTests", dependencies: ["System", "XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
         .testTarget(name: "BackendTests", dependencies: ["System", "Backend", "XenConsole", "CXenIO", "CLibc", "Channel"], path: "Tests/unit/BackendTests"),
-        .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel"], path: "Tests/unit/ToolstackTests"),
+        .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel", "CLibc"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]
 )

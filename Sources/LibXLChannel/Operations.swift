@@ -151,7 +151,7 @@ extension ChannelRequest {
                 devid: record.devid == -1 ? nil : record.devid, name: name, backend: backend,
                 kind: record.kind, path: record.path.map { Bytes(cString: $0) })
         } catch {
-            throw error.about("channel \(record.devid) (\(name ?? Bytes()))")
+            throw error.about(channelTitle(name: name ?? Bytes(), devid: record.devid == -1 ? nil : record.devid))
         }
     }
 }

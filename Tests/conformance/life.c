@@ -38,8 +38,12 @@ static void free_channel(libxl_device_channel *c)
 /* Adds, expecting success; returns the devid. */
 static int add_one(uint32_t domid, int devid, int kind, const char *name)
 {
-    libxl_device_channel c = new_channel(kinds[kind].connection, name, kinds[kind].path);
+    char path[600];
+    libxl_device_channel c;
     int rc;
+    /* Only one channel may have a file. */
+    snprintf(path, sizeof path, "%s.%s", kinds[kind].path ? kinds[kind].path : "", name);
+    c = new_channel(kinds[kind].connection, name, !kinds[kind].path ? NULL : kind == PATH ? path : kinds[kind].path);
     c.devid = devid;
     rc = ours.device_channel_add(NULL, domid, &c, NULL);
     CHECK(!rc, "add of %s with devid %d: %d", name, devid, rc);

@@ -109,6 +109,6 @@ def test_a_monitor_that_nobody_listens_on():
 
 
 def test_no_monitor_and_no_xenchanneld(store):
-    with pytest.raises(xlchannel.NotReadyError, match="no xenchanneld is announced there, and the guest has no QEMU"):
+    with pytest.raises(xlchannel.NotReadyError, match="xenchanneld is not running in the backend domain and the guest has no QEMU"):
         xlchannel.add(GUEST, CHANNEL)
     assert store.children(RECORDS) == ["0"]

@@ -80,7 +80,7 @@ def test_no_file_of_others_is_touched(qemu, tmp_path, connection):
     if connection == Connection.SOCKET:
         places.append(victim)
     for bad in places:
-        with pytest.raises(xlchannel.ChannelError, match=r"channel -1 \(\"org.test.channel\"\): cannot"):
+        with pytest.raises(xlchannel.ChannelError, match=r"channel \"org.test.channel\": cannot"):
             add(connection, bad)
     assert victim.read_text() == "precious" and place.is_symlink()
     assert qemu.chardevs() == ["serial0"]
@@ -93,7 +93,7 @@ def test_all_or_none(qemu, tmp_path, store):
     channels = [Channel("a", Connection.PTY), Channel("b", Connection.SOCKET, str(tmp_path / "socket")),
                 Channel("c", Connection.SOCKET, str(tmp_path / "file"))]
     structs = (xlchannel.libxl_device_channel * 3)(*[channel_struct(channel) for channel in channels])
-    with pytest.raises(xlchannel.ChannelError, match=r"channels\[2\]: channel -1 \(\"c\"\): cannot bind"):
+    with pytest.raises(xlchannel.ChannelError, match=r"channels\[2\]: channel \"c\": cannot bind"):
         add_all(structs)
     assert qemu.chardevs() == ["serial0"]
     assert not (tmp_path / "socket").exists()
@@ -400,7 +400,7 @@ def test_xenchanneld_goes_before_qemu(qemu, store):
 
 
 def test_qemu_serves_in_domain_0_alone(qemu):
-    with pytest.raises(xlchannel.NotReadyError, match="nothing serves channels in domain 2"):
+    with pytest.raises(xlchannel.NotReadyError, match="xenchanneld is not running in the backend domain 2"):
         add(Connection.PTY, backend_domid=2)
     assert qemu.chardevs() == ["serial0"]
 
@@ -420,4 +420,27 @@ def test_what_libxl_made_is_removed(qemu, store):
     qemu.execute("chardev-remove", id="xlchannel-0")
     wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
     xlchannel.remove(GUEST, added)
+    assert qemu.chardevs() == ["serial0"]
+
+
+@pytest.mark.parametrize("maker", ["this library", "libxl"])
+def test_a_guest_that_removes_its_own_directory(qemu, store, maker):
+    """It does not tell who serves, and QEMU is told all the same that the guest has gone."""
+    added = add(Connection.PTY)
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    if maker == "libxl":
+        qemu.execute("chardev-add", id="libxl-channel1", backend={"type": "null", "data": {}})
+        qemu.execute("chardev-remove", id="xlchannel-0")
+        store.remove(f"{RECORDS}/1/xlchannel")
+    store.remove(f"{FRONTENDS}/1")
+    told = threading.Event()
+
+    def watch():
+        wait_until(lambda: store.read(f"{FRONTENDS}/1/state") == "6")
+        told.set()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    xlchannel.remove(GUEST, added)
+    watcher.join()
+    assert told.is_set()
     assert qemu.chardevs() == ["serial0"]

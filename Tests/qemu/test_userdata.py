@@ -85,7 +85,7 @@ def test_no_configuration_is_made(qemu):
 @pytest.mark.parametrize("text", [b"", b"\0", b"{", b"[]\0", b'{"channels": 7}\0', b"[" * 100000], ids=range(6))
 def test_a_broken_configuration_fails_the_add_and_is_left_alone(qemu, saved, text):
     saved.write_bytes(text)
-    with pytest.raises(xlchannel.ChannelError, match=r'channel 0 \("a"\): the domain\'s saved configuration: ".*libxl-json"'):
+    with pytest.raises(xlchannel.ChannelError, match=r'channel "a" \(devid 0\): the domain\'s saved configuration: ".*libxl-json"'):
         xlchannel.add(GUEST, Channel("a", Connection.PTY))
     assert saved.read_bytes() == text
     assert qemu.chardevs() == ["serial0"]

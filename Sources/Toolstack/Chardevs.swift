@@ -2,12 +2,14 @@ import CLibc
 import Channel
 import FileSystem
 import QMP
+import System
+import XenConsole
 
 /// A character device of QEMU, which carries one channel.
 struct Chardev: Equatable {
     var id: Bytes
     /// The terminal of a PTY.
-    var tty: Bytes?
+    var terminal: Bytes?
 }
 
 /// The QEMU of a domain, as the backend of its channels: it runs in domain 0
@@ -27,11 +29,10 @@ struct QEMU {
     }
 
     /// Runs `body` with a connection to the monitor, which no other user of libxl's lock has meanwhile.
-    private func connected<Result>(
-        _ body: (QMPConnection) throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+    @inline(never)
+    private func connected(_ body: (QMPConnection) throws(ChannelError) -> Void) throws(ChannelError) {
         try userdata.holding(.qmpSocket) { () throws(ChannelError) in
-            try body(try QMPConnection(monitor))
+            try body(try QMPConnection.open(monitor))
         }
     }
 
@@ -48,41 +49,43 @@ struct QEMU {
 
     /// Makes a character device for each of the requests, all or none.
     ///
-    /// - Parameters:
-    ///   - named: the devices that consoles name, be they there or not.
-    ///   - isStale: whether no console uses a device that is there.
     /// - Throws: with the position of the request that failed.
     func open(
-        _ requests: [ChannelRequest], beside named: [Bytes], isStale: (Bytes) -> Bool
+        _ requests: [ChannelRequest], beside existing: ExistingConsoles
     ) throws(ChannelError) -> [Chardev] {
+        var chardevs: [Chardev] = []
         try connected { (connection) throws(ChannelError) in
-            var present = named
+            // Those that consoles name, be they there or not.
+            var present = existing.chardevs
             for id in try connection.execute(.queryChardevs).chardevs {
                 // QEMU refuses to remove one that is in use after all.
-                if isStale(id), (try? connection.execute(.removeChardev(id: id))) != nil { continue }
+                if isStaleChardev(id, named: existing.chardevs, consoles: existing.consoles),
+                    (try? connection.execute(.removeChardev(id: id))) != nil
+                {
+                    continue
+                }
                 present.append(id)
             }
-            var chardevs: [Chardev] = []
             for (position, request) in requests.enumerated() {
                 let id = freeChardevID(beside: present)
                 present.append(id)
                 do throws(ChannelError) {
-                    chardevs.append(Chardev(id: id, tty: try connection.add(id, request.connection)))
+                    chardevs.append(Chardev(id: id, terminal: try connection.add(id, request.connection)))
                 } catch {
                     for chardev in chardevs { _ = try? connection.execute(.removeChardev(id: chardev.id)) }
                     for opened in requests[..<position] { opened.connection.removeStaleSocket() }
                     throw error.about(request.title, at: position)
                 }
             }
-            return chardevs
         }
+        return chardevs
     }
 
     /// Removes character devices whose consoles are gone. QEMU may need a
     /// moment to notice that they are.
     func close(_ ids: [Bytes]) throws(ChannelError) {
         try connected { (connection) throws(ChannelError) in
-            let deadline = now() + 2_000
+            let deadline = Instant.now + .seconds(2)
             var rest = ids
             while true {
                 var failure: ChannelError?
@@ -100,15 +103,15 @@ struct QEMU {
                 let present = try connection.execute(.queryChardevs).chardevs
                 rest = busy.filter { present.contains($0) }
                 if rest.isEmpty { return }
-                guard now() < deadline else { throw failure }
-                _ = poll(nil, 0, 20)
+                guard .now < deadline else { throw failure }
+                pause(.milliseconds(20))
             }
         }
     }
 }
 
 extension Connection {
-    /// Takes away the socket of a QEMU that could not do it any more.
+    /// Removes the socket of a QEMU that could not do it any more.
     func removeStaleSocket() {
         if case .socket(let path) = self { ListeningSocket.removeStale(path) }
     }
@@ -119,7 +122,7 @@ extension QMPConnection {
     ///
     /// Files and sockets are opened here and handed over: QEMU by itself would
     /// follow links, and put a socket in the place of any file.
-    fileprivate func add(_ id: Bytes, _ connection: Connection) throws(ChannelError) -> Bytes? {
+    func add(_ id: Bytes, _ connection: Connection) throws(ChannelError) -> Bytes? {
         switch connection {
         case .none, .unknown:
             try execute(.addChardev(id: id, .null))
@@ -172,7 +175,7 @@ func freeChardevID(beside present: [Bytes]) -> Bytes {
 }
 
 /// The id of the character device that libxl makes for a console at a domain's creation.
-func libxlChardevID(_ console: Console) -> Bytes {
+func libxlChardevID(_ console: ConsoleAddress) -> Bytes {
     Bytes(libxlPrefix) + Bytes(decimal: console.number)
 }
 
@@ -180,10 +183,10 @@ func libxlChardevID(_ console: Console) -> Bytes {
 /// this library's that no console names, left by a program that died; or one
 /// of libxl's for a console that is not there, as the first of a
 /// configuration's list never is.
-func isStaleChardev(_ id: Bytes, named: [Bytes], consoles: [UInt32]) -> Bool {
+func isStaleChardev(_ id: Bytes, named: [Bytes], consoles: [ConsoleAddress]) -> Bool {
     if id.array.starts(with: Bytes(prefix).array) { return !named.contains(id) }
     guard id.array.starts(with: Bytes(libxlPrefix).array),
         let number = unsigned(id.array[libxlPrefix.utf8CodeUnitCount...])
     else { return false }
-    return number == 0 || !consoles.contains { UInt64($0) == number }
+    return number == 0 || !consoles.contains { UInt64($0.number) == number }
 }
