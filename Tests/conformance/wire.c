@@ -471,13 +471,14 @@ static unsigned long test_waiting_calls(const char *dir, const char *real)
 int main(void)
 {
     const char *real = getenv("XENSTORED_PATH");
-    char dir[] = "/tmp/wire.XXXXXX", path[3][64];
+    char dir[64], path[3][80];
     struct control *liar[3];
     pid_t slow[2][CALLS];
     unsigned long calls = 0, reached = 0;
     int n, call, fault;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    snprintf(dir, sizeof dir, "%s/wire.XXXXXX", getenv("TMPDIR"));
     if (!real || !mkdtemp(dir))
         give_up("no XENSTORED_PATH: not in Tests/host/run?");
     load_ours();
