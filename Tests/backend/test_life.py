@@ -9,8 +9,9 @@ import time
 import pytest
 
 import xlchannel
-from guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, OUT, OUT_CONS, OUT_PROD, Kernel, Ring, wait_until
-from peer import PEERS
+from support.guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, OUT, OUT_CONS, OUT_PROD, Kernel, Ring
+from support.peer import PEERS
+from support.waiting import wait_until
 from xlchannel import Connection
 
 

@@ -8,8 +8,9 @@ import time
 import pytest
 
 from conftest import IS_LONG
-from guest import IN_SIZE, OUT_SIZE, wait_until
-from peer import PEERS, SocketPeer, TerminalPeer
+from support.guest import IN_SIZE, OUT_SIZE
+from support.peer import PEERS, SocketPeer, TerminalPeer
+from support.waiting import wait_until
 from xlchannel import Connection
 
 TOTAL = (100 if IS_LONG else 4) << 20

@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 
-from guest import wait_until
+from support import ROOT
+from support.waiting import wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("XENCHANNELD", str(ROOT / ".build/sbin/xenchanneld"))
 # epoll_wait and epoll_pwait on x86-64, epoll_pwait on arm64; the fourth argument is the time limit.
 EPOLL_WAIT = {"232", "281", "22"}
