@@ -20,7 +20,6 @@
 #include <sys/mman.h>
 
 /* A function that only libxenlight has. */
-#define PEER(name) ((__typeof__(&name))symbol_of(peer.handle, peer.path, #name))
 
 /* ---- random configurations --------------------------------------------------------- */
 
