@@ -13,9 +13,11 @@ import tty
 import pytest
 
 from conftest import ROOT, Channels
-from daemon import PROGRAM
-from guest import CONNECTED, Store, wait_until
-from peer import SocketPeer
+from support.daemon import PROGRAM
+from support.guest import CONNECTED
+from support.peer import SocketPeer
+from support.store import Store
+from support.waiting import wait_until
 from xlchannel import ChannelError, Connection
 
 

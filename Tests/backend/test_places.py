@@ -11,8 +11,9 @@ import pytest
 
 import xlchannel
 from conftest import Channels, everything
-from guest import OUT_SIZE, wait_until
-from peer import PEERS, SocketPeer
+from support.guest import OUT_SIZE
+from support.peer import PEERS, SocketPeer
+from support.waiting import wait_until
 from xlchannel import Connection
 
 PATH, SOCKET, PTY = Connection.PATH, Connection.SOCKET, Connection.PTY

@@ -13,9 +13,11 @@ import time
 
 import pytest
 import xlchannel
-from conftest import BACKENDS, FRONTENDS, GUEST, IMAGE, QEMU, RECORDS, Consoles, device_model
-from guest import wait_until
-from xenstoreds import BreaksAfterStart, BreaksAtCommit, Noisy
+from conftest import BACKENDS, FRONTENDS, GUEST, RECORDS
+from support.backends import QEMUBackend
+from support.qemu import QEMU, device_model, image_of
+from support.waiting import wait_until
+from support.xenstoreds import BreaksAfterStart, BreaksAtCommit, Noisy
 from xlchannel import Channel, Connection
 
 
@@ -222,12 +224,12 @@ def test_a_dead_qemu_leaves_no_socket(qemu, tmp_path):
 
 def test_qemu_dies_while_something_is_added(store, tmp_path):
     place = tmp_path / "socket"
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
 
     def kill():
         wait_until(lambda: store.read(f"{BACKENDS}/1/state"))
         qemu.process.kill()
-    with device_model(store):
+    with device_model(store, GUEST):
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(xlchannel.TimedOutError):
@@ -359,9 +361,9 @@ def test_the_domain_is_destroyed_meanwhile(store):
 
 def test_a_guest_without_a_driver(store):
     """The channel is added, its state stays 2, and it can be removed."""
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
     try:
-        with device_model(store), Consoles(connects=False):
+        with device_model(store, GUEST), QEMUBackend(GUEST, connects=False):
             added = add(Connection.PTY)
             assert store.read(f"{BACKENDS}/1/state") == "2"
             xlchannel.remove(GUEST, added)
@@ -372,9 +374,9 @@ def test_a_guest_without_a_driver(store):
 
 def test_a_guest_that_does_not_let_go(store):
     """remove gives up after 10 seconds and leaves all as it was; destroy does not ask."""
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
     try:
-        with device_model(store), Consoles() as consoles:
+        with device_model(store, GUEST), QEMUBackend(GUEST) as consoles:
             added = add(Connection.PTY)
             wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
             consoles.connects = False
@@ -406,7 +408,7 @@ def test_qemu_serves_in_domain_0_alone(qemu):
 
 
 def test_a_stubdomain_is_out_of_reach(qemu, store):
-    store.write(f"{IMAGE}/device-model-domid", "2")
+    store.write(f"{image_of(GUEST)}/device-model-domid", "2")
     with pytest.raises(xlchannel.NotReadyError):
         add(Connection.PTY)
     assert qemu.chardevs() == ["serial0"]

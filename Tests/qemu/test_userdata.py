@@ -8,8 +8,10 @@ import time
 
 import pytest
 import xlchannel
-from conftest import BACKENDS, GUEST, LIB, QEMU, Consoles, userdata
-from guest import wait_until
+from conftest import BACKENDS, GUEST, userdata
+from support.backends import QEMUBackend
+from support.qemu import LIB, QEMU
+from support.waiting import wait_until
 from xlchannel import Channel, Connection
 
 DEVICES, QMP, JSON = "libxl-device-changes-lock", "qmp-socket-lock", "domain-userdata-lock"
@@ -65,10 +67,10 @@ def test_the_lost_channel_gives_way(qemu, saved):
 
 def test_a_domain_without_a_device_model(store, saved):
     """libxl would refuse to attach anything to it, were there a channel in its configuration."""
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
     before = saved.read_bytes()
     try:
-        with Consoles():
+        with QEMUBackend(GUEST):
             added = xlchannel.add(GUEST, Channel("a", Connection.PTY))
             assert saved.read_bytes() == before
             xlchannel.remove(GUEST, added)

@@ -1,4 +1,4 @@
-"""The simulated guest: xenstore, the shared ring and the console frontend, as Linux's hvc_xen behaves.
+"""The simulated guest: the shared ring and the console frontend, as Linux's hvc_xen behaves.
 
 It runs on the host without a hypervisor (Tests/host/run), whose library stands for the guest's kernel: grants and event
 channels. To xenstored it speaks as domain 0, which may write what the guest may write.
@@ -7,7 +7,9 @@ import ctypes
 import os
 import select
 import time
-from ctypes import POINTER, byref, c_bool, c_char_p, c_int, c_uint, c_uint32, c_void_p
+from ctypes import POINTER, byref, c_int, c_uint32, c_void_p
+
+from support.waiting import PATIENCE, wait_until
 
 INITIALISING, INIT_WAIT, INITIALISED, CONNECTED, CLOSING, CLOSED = range(1, 7)
 
@@ -15,94 +17,6 @@ INITIALISING, INIT_WAIT, INITIALISED, CONNECTED, CLOSING, CLOSED = range(1, 7)
 IN, OUT, IN_SIZE, OUT_SIZE = 0, 1024, 1024, 2048
 IN_CONS, IN_PROD, OUT_CONS, OUT_PROD = 3072, 3076, 3080, 3084
 PAGE_SIZE = 4096
-
-PATIENCE = 10
-
-
-def wait_until(condition, what="it", timeout=PATIENCE):
-    """The first true value of condition()."""
-    deadline = time.monotonic() + timeout
-    pause = 0.0005
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {timeout} s")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.02)
-    return value
-
-
-class Store:
-    """A connection to xenstored, by libxenstore. It is opened anew when xenstored was restarted."""
-
-    lib = ctypes.CDLL("libxenstore.so.4", use_errno=True)
-    lib.xs_open.restype = c_void_p
-    lib.xs_close.argtypes = [c_void_p]
-    lib.xs_read.restype = lib.xs_directory.restype = c_void_p
-    lib.xs_read.argtypes = [c_void_p, c_uint32, c_char_p, POINTER(c_uint)]
-    lib.xs_directory.argtypes = lib.xs_read.argtypes
-    lib.xs_write.restype = lib.xs_rm.restype = lib.xs_transaction_end.restype = c_bool
-    lib.xs_write.argtypes = [c_void_p, c_uint32, c_char_p, c_char_p, c_uint]
-    lib.xs_rm.argtypes = [c_void_p, c_uint32, c_char_p]
-    lib.xs_transaction_start.restype = c_uint32
-    lib.xs_transaction_start.argtypes = [c_void_p]
-    lib.xs_transaction_end.argtypes = [c_void_p, c_uint32, c_bool]
-    free = ctypes.CDLL(None).free
-    free.argtypes = [c_void_p]
-
-    def __init__(self):
-        self.handle = self.lib.xs_open(0)
-        assert self.handle, "no xenstored"
-
-    def reopen(self):
-        self.lib.xs_close(self.handle)
-        self.handle = self.lib.xs_open(0)
-        assert self.handle, "no xenstored"
-
-    def read(self, path):
-        """The node's value; None without a node."""
-        length = c_uint()
-        value = self.lib.xs_read(self.handle, 0, path.encode(), byref(length))
-        if not value:
-            return None
-        text = ctypes.string_at(value, length.value).decode()
-        self.free(value)
-        return text
-
-    def children(self, path):
-        count = c_uint()
-        names = self.lib.xs_directory(self.handle, 0, path.encode(), byref(count))
-        if not names:
-            return []
-        result = [name.decode() for name in ctypes.cast(names, POINTER(c_char_p))[:count.value]]
-        self.free(names)
-        return result
-
-    def write(self, path, value):
-        self.write_all({path: value})
-
-    def write_all(self, nodes):
-        """Writes several nodes in one transaction."""
-        while True:
-            transaction = self.lib.xs_transaction_start(self.handle)
-            for path, value in nodes.items():
-                data = str(value).encode()
-                assert self.lib.xs_write(self.handle, transaction, path.encode(), data, len(data)), path
-            if self.lib.xs_transaction_end(self.handle, transaction, False):
-                return
-
-    def replace(self, path, value):
-        """Writes a node that is there; where there is none, or it changes meanwhile, nothing is written."""
-        data, length = str(value).encode(), c_uint()
-        transaction = self.lib.xs_transaction_start(self.handle)
-        old = self.lib.xs_read(self.handle, transaction, path.encode(), byref(length))
-        self.free(old)
-        if old:
-            self.lib.xs_write(self.handle, transaction, path.encode(), data, len(data))
-        self.lib.xs_transaction_end(self.handle, transaction, not old)
-
-    def remove(self, path):
-        """Whether there was something to remove."""
-        return self.lib.xs_rm(self.handle, 0, path.encode())
 
 
 class Kernel:

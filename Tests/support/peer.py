@@ -3,7 +3,7 @@ import os
 import select
 import socket
 
-from guest import PATIENCE, wait_until
+from support.waiting import PATIENCE, wait_until
 from xlchannel import Connection
 
 

@@ -1,15 +1,6 @@
-/*
- * documents.h - what the programs about JSON share: random strings and numbers,
- * texts that grow, and what libxenlight must not be asked.
- */
-#ifndef DOCUMENTS_H
-#define DOCUMENTS_H
+#include "documents.h"
 
-#include "conformance.h"
-
-/* Ours takes any context and reads none. */
-__attribute__((unused))
-static libxl_ctx *any_ctx(void)
+libxl_ctx *any_ctx(void)
 {
     switch (random_below(3)) {
     case 0: return NULL;
@@ -18,8 +9,7 @@ static libxl_ctx *any_ctx(void)
     }
 }
 
-__attribute__((unused))
-static char *random_string(void)
+char *random_string(void)
 {
     static const char *const chosen[] = {
         "org.example.channel", "/var/run/channel.sock", "0", "null", "\"", "\\", "/", "\"quoted\\\"",
@@ -46,19 +36,13 @@ static char *random_string(void)
     return s;
 }
 
-__attribute__((unused))
-static int random_int(void)
+int random_int(void)
 {
     static const int chosen[] = { 0, 0, -1, -1, 1, 2, 7, 10, INT_MAX, INT_MIN, INT_MIN + 1, -2, 65535, 1 << 30 };
     return random_below(4) ? ANY_OF(chosen) : (int)random_bits();
 }
 
-/* ---- texts ------------------------------------------------------------------ */
-
-struct text { char *bytes; size_t length, room; };
-
-__attribute__((unused))
-static void add_bytes(struct text *t, const char *bytes, size_t length)
+void add_bytes(struct text *t, const char *bytes, size_t length)
 {
     if (t->length + length + 1 > t->room) {
         t->room = 2 * (t->length + length + 64);
@@ -69,12 +53,9 @@ static void add_bytes(struct text *t, const char *bytes, size_t length)
     t->bytes[t->length] = 0;
 }
 
-__attribute__((unused))
-static void add(struct text *t, const char *s) { add_bytes(t, s, strlen(s)); }
+void add(struct text *t, const char *s) { add_bytes(t, s, strlen(s)); }
 
-/* Texts are shown cut and with control characters replaced. */
-__attribute__((unused))
-static const char *shown(const char *text)
+const char *shown(const char *text)
 {
     static char buffer[400];
     size_t n;
@@ -84,14 +65,9 @@ static const char *shown(const char *text)
     return buffer;
 }
 
-/* 0 or ERROR_FAIL: libxl's from_json has no other result. */
-__attribute__((unused))
-static bool same_class(int a, int b) { return a == b && (a == 0 || a == ERROR_FAIL); }
+bool same_class(int a, int b) { return a == b && (a == 0 || a == ERROR_FAIL); }
 
-/* libxl looks at errno without having cleared it, so after a number out of range an
- * integer equal to LLONG_MAX or LLONG_MIN is out of range as well. */
-__attribute__((unused))
-static bool depends_on_stale_errno(const char *text)
+bool depends_on_stale_errno(const char *text)
 {
     bool out_of_range = false, at_the_end = false;
     const char *s;
@@ -114,5 +90,3 @@ static bool depends_on_stale_errno(const char *text)
     errno = 0;
     return out_of_range && at_the_end;
 }
-
-#endif

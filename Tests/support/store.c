@@ -1,31 +1,15 @@
-/*
- * store.h - the tests' own hand on xenstore, by libxenstore: nodes written as
- * libxl writes them, and the whole store, or a part, as text to compare.
- */
-#ifndef STORE_H
-#define STORE_H
+#include "store.h"
 
-#include "conformance.h"
+struct xs_handle *store;
 
-#include <xenstore.h>
-
-static struct xs_handle *store;
-
-__attribute__((unused))
-static void open_store(void)
+void open_store(void)
 {
     store = xs_open(0);
     if (!store)
         give_up("no xenstored: not in Tests/host/run?");
 }
 
-/* ---- writing --------------------------------------------------------------- */
-
-/* Permissions as in XENSTORE notation: the owner and one more reader. */
-struct access { int owner, reader; };        /* reader -1: none */
-
-__attribute__((format(printf, 4, 5), unused))
-static void put(xs_transaction_t t, const struct access *access, const char *value, const char *format, ...)
+void put(xs_transaction_t t, const struct access *access, const char *value, const char *format, ...)
 {
     char path[512];
     va_list arguments;
@@ -44,8 +28,7 @@ static void put(xs_transaction_t t, const struct access *access, const char *val
     }
 }
 
-__attribute__((format(printf, 2, 3), unused))
-static void cut(xs_transaction_t t, const char *format, ...)
+void cut(xs_transaction_t t, const char *format, ...)
 {
     char path[512];
     va_list arguments;
@@ -57,8 +40,7 @@ static void cut(xs_transaction_t t, const char *format, ...)
         give_up("cannot remove %s: %s", path, strerror(errno));
 }
 
-__attribute__((format(printf, 1, 2), unused))
-static char *got(const char *format, ...)
+char *got(const char *format, ...)
 {
     char path[512];
     va_list arguments;
@@ -70,16 +52,7 @@ static char *got(const char *format, ...)
     return xs_read(store, XBT_NULL, path, &length);
 }
 
-/* One console as libxl and a backend leave it; NULL members are left out. */
-struct console {
-    int number, backend;
-    const char *name, *connection, *path;         /* name NULL: not a channel */
-    const char *state, *ring_ref, *port, *tty;
-};
-
-/* The primary console's front lies elsewhere. */
-__attribute__((unused))
-static void front_path(char path[128], int guest, int number)
+void front_path(char path[128], int guest, int number)
 {
     if (number)
         snprintf(path, 128, "/local/domain/%d/device/console/%d", guest, number);
@@ -87,8 +60,7 @@ static void front_path(char path[128], int guest, int number)
         snprintf(path, 128, "/local/domain/%d/console", guest);
 }
 
-__attribute__((unused))
-static void put_console(xs_transaction_t t, int guest, const struct console *c)
+void put_console(xs_transaction_t t, int guest, const struct console *c)
 {
     char front[128], back[128], libxl[128], text[32];
     const struct access guests = { guest, c->backend }, backends = { c->backend, guest };
@@ -130,8 +102,7 @@ static void put_console(xs_transaction_t t, int guest, const struct console *c)
     if (c->port) put(t, first, c->port, "%s/port", front);
 }
 
-__attribute__((unused))
-static void cut_console(xs_transaction_t t, int guest, int backend, int number)
+void cut_console(xs_transaction_t t, int guest, int backend, int number)
 {
     char front[128];
     front_path(front, guest, number);
@@ -140,8 +111,7 @@ static void cut_console(xs_transaction_t t, int guest, int backend, int number)
     cut(t, "/local/domain/%d/backend/console/%d/%d", backend, guest, number);
 }
 
-__attribute__((unused))
-static xs_transaction_t begin(void)
+xs_transaction_t begin(void)
 {
     xs_transaction_t t = xs_transaction_start(store);
     if (t == XBT_NULL)
@@ -149,9 +119,7 @@ static xs_transaction_t begin(void)
     return t;
 }
 
-/* False: somebody else was faster, do it again. */
-__attribute__((unused))
-static bool commit(xs_transaction_t t)
+bool commit(xs_transaction_t t)
 {
     if (xs_transaction_end(store, t, false))
         return true;
@@ -160,20 +128,14 @@ static bool commit(xs_transaction_t t)
     return false;
 }
 
-/* ---- the store as text: "path = value (n0,r1)" a line, sorted ----------------- */
-
-struct lines { char **line; size_t count, room; };
-
-__attribute__((unused))
-static void add_line(struct lines *l, char *line)
+void add_line(struct lines *l, char *line)
 {
     if (l->count == l->room)
         l->line = realloc(l->line, (l->room = 2 * l->room + 64) * sizeof *l->line);
     l->line[l->count++] = line;
 }
 
-__attribute__((unused))
-static void collect(struct lines *l, const char *path)
+void collect(struct lines *l, const char *path)
 {
     unsigned length, count, n;
     char *value = xs_read(store, XBT_NULL, path, &length);
@@ -218,9 +180,7 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorts, joins and frees. */
-__attribute__((unused))
-static char *text_of(struct lines *l)
+char *text_of(struct lines *l)
 {
     char *text;
     size_t size, n;
@@ -238,8 +198,7 @@ static char *text_of(struct lines *l)
     return text;
 }
 
-__attribute__((unused))
-static char *whole_store(void)
+char *whole_store(void)
 {
     struct lines l = { 0 };
     collect(&l, "/");
@@ -247,7 +206,6 @@ static char *whole_store(void)
 }
 
 /* Shows the lines that only one of two texts has. */
-__attribute__((unused))
 static void show_difference(const char *before, const char *after)
 {
     for (int n = 0; n < 2; n++) {
@@ -265,9 +223,7 @@ static void show_difference(const char *before, const char *after)
     }
 }
 
-/* Takes both texts; shows a difference, if it is among the first. */
-__attribute__((unused))
-static bool same_store(char *before, char *after)
+bool same_store(char *before, char *after)
 {
     bool same = !strcmp(before, after);
     static unsigned differences;
@@ -276,5 +232,3 @@ static bool same_store(char *before, char *after)
     free(before), free(after);
     return same;
 }
-
-#endif

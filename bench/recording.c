@@ -1,27 +1,14 @@
-/*
- * store.h - xenstore for the measuring programs: records of channels, and
- * recording: the very requests that our library sends, kept to be
- * sent again by nothing but a send() and the read()s of the replies.
- */
-#ifndef BENCH_STORE_H
-#define BENCH_STORE_H
-
-#include "bench.h"
-#include "../Tests/conformance/store.h"
+#include "recording.h"
 
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <xen/io/xs_wire.h>
 
-/*
- * Writes the toolstack's record of a SOCKET channel of domain 0's, which is all
- * that a list reads: as libxl does, or with the summary that our library adds.
- * Console 0 is the guest's primary console, and no channel.
- */
-__attribute__((unused))
-static void put_record(int guest, int number, bool summary)
+void (*retouch)(char *bytes, size_t length);
+static struct recording *recorded;              /* what is recorded now */
+
+void put_record(int guest, int number, bool summary)
 {
     char record[64], name[64], path[64];
 
@@ -42,15 +29,6 @@ static void put_record(int guest, int number, bool summary)
     }
 }
 
-struct recording {
-    char *bytes;
-    size_t length;
-    unsigned long requests;
-};
-
-static struct recording *recorded;              /* what is recorded now */
-static void (*retouch)(char *bytes, size_t length);  /* changes requests on their way; NULL: none */
-
 /* Instead of libc's, for our library too: the program is linked with -rdynamic. */
 ssize_t send(int fd, const void *bytes, size_t length, int flags)
 {
@@ -66,8 +44,7 @@ ssize_t send(int fd, const void *bytes, size_t length, int flags)
     return sent;
 }
 
-/* How many whole messages begin in the bytes, whose use goes on at *next. */
-__attribute__((unused))
+/* How many whole messages there are from *next on, which moves behind them. */
 static unsigned long messages(const char *bytes, size_t length, size_t *next)
 {
     unsigned long count = 0;
@@ -82,9 +59,7 @@ static unsigned long messages(const char *bytes, size_t length, size_t *next)
     return count;
 }
 
-/* Runs `work`, and records what it sends to xenstored. */
-__attribute__((unused))
-static void record(struct recording *recording, void (*work)(void))
+void record(struct recording *recording, void (*work)(void))
 {
     size_t next = 0;
     free(recording->bytes);
@@ -95,9 +70,7 @@ static void record(struct recording *recording, void (*work)(void))
     recording->requests = messages(recording->bytes, recording->length, &next);
 }
 
-/* Sends a recording in one piece, while reading the replies, and waits for all of them. */
-__attribute__((unused))
-static void replay(const struct recording *recording)
+void replay(const struct recording *recording)
 {
     static int fd = -1;
     static char buffer[1 << 20];
@@ -130,5 +103,3 @@ static void replay(const struct recording *recording)
         memmove(buffer, buffer + next, length -= next);
     }
 }
-
-#endif

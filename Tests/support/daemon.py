@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 
-from guest import wait_until
+from support import ROOT
+from support.waiting import wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("XENCHANNELD", str(ROOT / ".build/sbin/xenchanneld"))
+# epoll_wait and epoll_pwait on x86-64, epoll_pwait on arm64; the fourth argument is the time limit.
+EPOLL_WAIT = {"232", "281", "22"}
 ANNOUNCEMENT = "/local/domain/0/data/xenchanneld"
 
 
@@ -106,6 +108,14 @@ class Daemon:
         """How often it has waited for something."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt_switches"))
+
+    def wait_until_asleep(self):
+        """Waits until it waits for events without a time limit: no ring and no timer is left to be looked at."""
+        def is_asleep():
+            # "running", or the number of the system call, its arguments in hexadecimal, and two registers.
+            call = pathlib.Path(f"/proc/{self.pid}/syscall").read_text().split()
+            return call[0] in EPOLL_WAIT and int(call[4], 16) & 0xffffffff == 0xffffffff
+        wait_until(is_asleep, "the daemon's sleep")
 
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
