@@ -80,7 +80,7 @@ extension Toolstack {
 
     /// - Throws: `.domainNotFound`, `.notReady`.
     private func checkDomains(_ plans: [ChannelPlan], _ staged: StagedAddition) throws(ChannelError) {
-        guard staged.hasDomain else { throw .noDomain }
+        guard staged.hasDomain else { throw plans.count == 1 ? ChannelError.noDomain.about(plans[0].title) : .noDomain }
         for (position, plan) in plans.enumerated() where !staged.isServed[position] {
             let domid = plan.backendDomid
             let backend = try attempt("looking for the backend domain") { () throws(StoreError) in

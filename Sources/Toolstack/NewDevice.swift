@@ -55,10 +55,8 @@ struct NewDevice {
 
     private func writeRecord(_ batch: inout Batch) {
         batch.write(console.record / "backend", backend)
-        for (node, value) in backendNodes { batch.write(console.record / node, value) }
-        if !plan.request.connection.isHiddenFromLibXL {
-            for (node, value) in identity { batch.write(console.record / node, value) }
-        }
+        write(backendNodes, in: console.record, &batch)
+        if !plan.request.connection.isHiddenFromLibXL { write(identity, in: console.record, &batch) }
         batch.write(console.hiddenRecord, channel.summary)
         if let chardev = plan.program.chardev { batch.write(console.chardevRecord, chardev.id) }
     }
@@ -85,7 +83,12 @@ struct NewDevice {
     private func writeBackend(_ batch: inout Batch) {
         batch.makeDirectory(backend)
         batch.setPermissions(backend, ofBackend)
-        for (node, value) in backendNodes + identity { batch.write(backend / node, value) }
+        write(backendNodes, in: backend, &batch)
+        write(identity, in: backend, &batch)
+    }
+
+    private func write(_ nodes: [(BackendNode, Bytes)], in directory: Bytes, _ batch: inout Batch) {
+        for (node, value) in nodes { batch.write(directory / node, value) }
     }
 
     private var ofGuest: [Permission] { [Permission(.none, console.domid), Permission(.read, plan.backendDomid)] }

@@ -3,6 +3,7 @@ import Channel
 
 extension BatchRunner {
     /// The value of one node, nil where there is none.
+    @inline(never)
     public func value(_ path: Bytes) throws(StoreError) -> Bytes? {
         var batch = Batch()
         let value = batch.read(path)

@@ -44,7 +44,7 @@ struct AddTests {
 
     @Test func whoIsNotThereIsTold() {
         let guest = error([World.request()], to: 9)
-        #expect(guest?.kind == .domainNotFound && guest?.message == "there is no such domain")
+        #expect(guest?.kind == .domainNotFound && guest?.message == #"channel "org.test": there is no such domain"#)
         let backend = error([World.request("a"), World.request("b", backend: 9)])
         #expect(backend?.kind == .domainNotFound && backend?.position == 1)
         #expect(backend?.message == #"channel "b": there is no backend domain 9"#)
