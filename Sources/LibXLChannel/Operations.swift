@@ -97,7 +97,7 @@ func add<Struct: ChannelStruct>(
             channels[index].backend_domid = place.backendDomid
             if place.collidesInLinux {
                 log(XTL_WARN, domid: domid,
-                    "channel \(place.devid) (\(requests[index].name)): console \(place.devid + 1) clashes with another console: Linux compares only the last digit")
+                    "\(channelTitle(name: requests[index].name, devid: place.devid)): console \(place.devid + 1) clashes with another console: Linux compares only the last digit")
             }
         }
     }
