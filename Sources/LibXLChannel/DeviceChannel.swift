@@ -22,7 +22,7 @@ extension libxl_device_channel: ChannelStruct {
     var record: ChannelRecord {
         let kind = ConnectionKind(connection)
         // Only these have a path in the union.
-        let hasPath = kind == .socket || kind == .path
+        let hasPath = kind?.hasPath == true
         return ChannelRecord(
             backendDomid: backend_domid, backendDomname: backend_domname, devid: devid, name: name,
             kind: kind, path: hasPath ? u.socket.path : nil)

@@ -116,7 +116,7 @@ private func convert<Source: ChannelStruct, Target: ChannelStruct>(
         }
         var record = source.copied().record
         // Only these keep a path in the released union.
-        if kind != .path, kind != .socket {
+        if !kind.hasPath {
             free(record.path)
             record.path = nil
         }

@@ -11,7 +11,7 @@ struct ChannelPlan {
     /// How messages name it.
     var title: Text { request.title }
     /// Whether libxl can make it again, with a QEMU in domain 0.
-    var isForLibXL: Bool { !request.connection.isHiddenFromLibXL && backendDomid == 0 }
+    var isForLibXL: Bool { request.connection.kind.isKnownToLibXL && backendDomid == 0 }
 }
 
 /// The nodes of one console device, as libxl and this library write them.
@@ -56,7 +56,7 @@ struct NewDevice {
     private func writeRecord(_ batch: inout Batch) {
         batch.write(console.record / "backend", backend)
         write(backendNodes, in: console.record, &batch)
-        if !plan.request.connection.isHiddenFromLibXL { write(identity, in: console.record, &batch) }
+        if plan.request.connection.kind.isKnownToLibXL { write(identity, in: console.record, &batch) }
         batch.write(console.hiddenRecord, channel.summary)
         if let chardev = plan.program.chardev { batch.write(console.chardevRecord, chardev.id) }
     }
@@ -93,14 +93,4 @@ struct NewDevice {
 
     private var ofGuest: [Permission] { [Permission(.none, console.domid), Permission(.read, plan.backendDomid)] }
     private var ofBackend: [Permission] { [Permission(.none, plan.backendDomid), Permission(.read, console.domid)] }
-}
-
-extension Connection {
-    /// Whether libxl does not know this connection; see `ConsoleAddress.hiddenRecord`.
-    var isHiddenFromLibXL: Bool {
-        switch self {
-        case .pty, .socket: false
-        case .none, .path, .unknown: true
-        }
-    }
 }

@@ -15,7 +15,7 @@ struct ServedChannel {
     /// How messages name it.
     var title: Text { channel.title }
     /// Where its entry in a saved configuration would be.
-    var saving: Userdata? { channel.connection.isHiddenFromLibXL ? nil : userdata }
+    var saving: Userdata? { channel.connection.kind.isKnownToLibXL ? userdata : nil }
 
     /// Takes its entry out of a saved configuration; whether there was one.
     func removeEntry(_ channels: inout SavedChannels) throws(ChannelError) -> Bool {
