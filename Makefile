@@ -62,9 +62,10 @@ xen-deps:
 check: test-deps xen-deps ## run all tests, or some: make check PARTS="unit python"
 	@PYTHON='$(PYTHON)' Tests/check $(PARTS)
 
-unit: | $(SWIFT_STATE)/tmp ## run the unit tests
+unit: | $(SWIFT_STATE)/tmp ## run the unit tests; SANITIZE=address or thread
 	$(need_swift)
-	$(SWIFT_RUN) test --disable-xctest $(SWIFTPM_PATHS) --scratch-path $(BUILD)
+	$(SWIFT_RUN) test --disable-xctest $(SWIFTPM_PATHS) \
+	    $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path $(BUILD)/$(SANITIZE),--scratch-path $(BUILD))
 
 check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
 	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)
