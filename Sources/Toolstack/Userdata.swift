@@ -7,7 +7,7 @@ import XenConsole
 import XenStore
 
 /// What libxl keeps of a domain in files: its locks, and the configuration
-/// from which it builds the domain anew (libxl__userdata_path).
+/// from which it builds the domain again (libxl__userdata_path).
 struct Userdata {
     /// libxl's locks of one domain. Whoever wants several takes them in this
     /// order (libxl_internal.h: libxl__ev_devlock, then libxl__ev_qmp's own,
@@ -37,7 +37,7 @@ struct Userdata {
     private let uuid: Bytes
 
     /// - Parameter vm: the value of the domain's node `vm`, `/vm/UUID`.
-    /// - Returns: nil for a domain without one, which is none of libxl's.
+    /// - Returns: nil for a domain without one, which libxl did not make.
     init?(of domid: UInt32, vm: Bytes?) {
         guard let vm, vm.array.starts(with: Bytes("/vm/").array) else { return nil }
         uuid = Bytes(vm.array[4...])

@@ -146,7 +146,7 @@ def daemon(start_daemon):
     assert daemon.is_running, f"xenchanneld ended with {daemon.process.returncode}:\n{daemon.log()}"
     assert daemon.stop() == 0
     assert not daemon.is_announced
-    assert not daemon.monitor_path.exists()
+    assert not daemon.status_path.exists()
 
 
 @pytest.fixture

@@ -244,7 +244,7 @@ def test_descriptor_limit(store, start_daemon, place):
             channels.add(connection, place / "more" if connection.has_path else None)
     assert set(os.listdir(place)) == names
     assert daemon.open_descriptors() == descriptors
-    # A client must wait, which is no work; monitoring goes on.
+    # A client must wait, which is no work; the status socket answers.
     client = SocketPeer(first)
     client.send(b"patient")
     ticks = daemon.cpu_ticks()

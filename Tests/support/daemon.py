@@ -75,14 +75,14 @@ class Daemon:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     @property
-    def monitor_path(self):
+    def status_path(self):
         return self.run_directory / "xenchanneld.sock"
 
     def status(self):
-        """What the monitoring socket tells."""
+        """What the status socket tells."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(10)
-            client.connect(str(self.monitor_path))
+            client.connect(str(self.status_path))
             with client.makefile("rb") as answer:
                 return json.loads(answer.read())
 
