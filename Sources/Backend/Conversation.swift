@@ -1,5 +1,4 @@
 import Channel
-import System
 import XenConsole
 import XenStore
 

@@ -1,8 +1,6 @@
 // The operations, for the posted struct.
-import CXen
 import CXenV2
 import Channel
-import ChannelJSON
 import Toolstack
 
 @_cdecl("libxl_device_channel_v2_list") @implementation
