@@ -1,4 +1,5 @@
 // The operations, for the posted struct.
+import CXen
 import CXenV2
 import Channel
 import Toolstack
