@@ -1,4 +1,5 @@
 import Channel
+import System
 import XenConsole
 import XenStore
 
@@ -14,6 +15,8 @@ final class Conversation {
     private let publications: Publications
     private let actions: DeviceActions
     private let retries: Retries
+    private let delayedLooks = DelayedLooks()
+    private let ready: ReadyDevices
     private let channels: EventChannels
     private let journal: Journal
 
@@ -42,7 +45,8 @@ final class Conversation {
 
     init(
         _ log: Log, _ session: StoreSession, _ table: DeviceTable, _ publications: Publications,
-        _ actions: DeviceActions, _ retries: Retries, _ channels: EventChannels, _ journal: Journal
+        _ actions: DeviceActions, _ retries: Retries, _ ready: ReadyDevices, _ channels: EventChannels,
+        _ journal: Journal
     ) {
         self.log = log
         self.session = session
@@ -50,6 +54,7 @@ final class Conversation {
         self.publications = publications
         self.actions = actions
         self.retries = retries
+        self.ready = ready
         self.channels = channels
         self.journal = journal
         session.onEvent = { [unowned(unsafe) self] event in note(event) }
@@ -79,15 +84,26 @@ final class Conversation {
             noteDevices(of: domid)
             if !todo.guestsToList.contains(domid) { todo.guestsToList.append(domid) }
         case .backend(let address)?: todo.changed.insert(address)
-        case .frontends(let domid)?: noteDevices(of: domid)
+        case .frontends(let domid)?:
+            for device in table.devices(of: domid) { lookSoon(device) }
         case .frontend(let address, let node)?:
             guard let device = table[address] else { return }
-            todo.changed.insert(address)
+            lookSoon(device)
             switch node {
             case .ringReference?, .port?: _ = device.state.step(.locationWritten)
             case .state?: _ = device.state.step(.stateWritten)
             default: break
             }
+        }
+    }
+
+    /// Looks at a device whose guest has changed its nodes: now, or a little
+    /// later if the guest does so all the time.
+    private func lookSoon(_ device: Device) {
+        if let delay = device.lookPace.delay(at: .now) {
+            delayedLooks.add(device, in: delay)
+        } else {
+            todo.changed.insert(device.address)
         }
     }
 
@@ -150,9 +166,7 @@ final class Conversation {
             var isTold = false
             for device in table.devices(of: domid) {
                 publishLater(device)
-                if !isTold, device.mayLog() {
-                    log(.error, "\(device.title): \(error.text); trying again each second")
-                }
+                if !isTold { log.error(of: device, "\(error.text); trying again each second") }
                 isTold = true
             }
         }
@@ -207,16 +221,21 @@ final class Conversation {
         let consoles = addresses.map { DeviceNodes($0, in: session.ownDomid, asking: &batch) }
         session.run(SingleBatch(batch)) { [unowned(unsafe) self] result in
             guard case .success(let replies) = result else { return }
-            for console in consoles { look(at: console.address, console.reading(replies)) }
+            // What goes, goes first: what comes may want its file or its socket.
+            var there: [(ConsoleAddress, DeviceReading)] = []
+            for console in consoles {
+                if let reading = console.reading(replies) {
+                    there.append((console.address, reading))
+                } else if let device = table[console.address] {
+                    actions.step(device, .vanished)
+                }
+            }
+            for (address, reading) in there { look(at: address, reading) }
         }
     }
 
-    private func look(at address: ConsoleAddress, _ reading: DeviceReading?) {
+    private func look(at address: ConsoleAddress, _ reading: DeviceReading) {
         var device = table[address]
-        guard let reading else {
-            if let device { actions.step(device, .vanished) }
-            return
-        }
         if let known = device {
             // It has said something since.
             guard known.unpublished == 0 else { return todo.changed.insert(address) }
@@ -235,8 +254,29 @@ final class Conversation {
         if let device { actions.step(device, .observed(reading.observation)) }
     }
 
+    /// Does what is due: looks that were put off, and retries.
+    func tick() {
+        delayedLooks.forEachDue { todo.changed.insert($0.address) }
+        retries.forEachDue { device in
+            retry(device)
+            ready.add(device)
+        }
+    }
+
+    /// When something has to be done, if nothing happens before.
+    var due: Instant? { Instant.earliest(delayedLooks.due, retries.due) }
+
+    /// SIGHUP: what waits to be tried again is tried now.
+    func hurry() {
+        for device in table.devices where device.failures > 0 {
+            device.failures = 0
+            device.retryAt = nil
+            retries.add(device, in: .zero)
+        }
+    }
+
     /// Lets a device try again what failed.
-    func retry(_ device: Device) {
+    private func retry(_ device: Device) {
         if device.mustPublish {
             device.mustPublish = false
             if let terminal = device.endpoint.terminal { publications.write(device, terminal: terminal) }

@@ -72,7 +72,7 @@ final class DeviceActions {
         case .publish(let state):
             publications.write(device, .state, state.value)
         case .retryLater:
-            retries.add(device)
+            retries.addLonger(device)
         case .forget:
             forget(device)
         }
@@ -85,12 +85,13 @@ final class DeviceActions {
             try device.endpoint.open()
         } catch {
             let cause = error.message.bytes
+            if device.failures == 0 || device.publishedError != cause { log.error(of: device, "\(error.message); trying again") }
             if device.publishedError != cause { publications.write(device, .error, cause) }
             device.publishedError = cause
-            if device.mayLog() { log(.error, "\(device.title): \(error.message)") }
             return .endpointFailed
         }
         device.retryAt = nil
+        device.failures = 0
         if device.publishedError != nil { publications.remove(device, .error) }
         device.publishedError = nil
         let terminal = device.endpoint.terminal
@@ -106,9 +107,7 @@ final class DeviceActions {
             ring = try MappedRing.map(location, of: device, grants, channels)
         } catch {
             // Once for each ring and cause.
-            if device.ringFailure != error, device.mayLog() {
-                log(.error, "\(device.title): \(error.text); trying again each second")
-            }
+            if device.ringFailure != error { log.error(of: device, "\(error.text); trying again") }
             device.ringFailure = error
             return .ringFailed
         }
@@ -121,6 +120,7 @@ final class DeviceActions {
         }
         device.endpoint.start(location)
         device.ringFailure = nil
+        device.failures = 0
         device.ring = ring
         // The daemon before this one may have been killed before it told the guest.
         ring.notify()
@@ -146,6 +146,7 @@ final class DeviceActions {
         device.endpoint.close()
         device.endpoint.wake = { _ in }
         device.retryAt = nil
+        device.lookAt = nil
         table.remove(device)
         let domid = device.address.domid
         if table.devices(of: domid).isEmpty {

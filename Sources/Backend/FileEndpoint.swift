@@ -47,8 +47,11 @@ final class FileEndpoint: Endpoint {
     }
 
     override func reopen() {
+        guard descriptor >= 0 else { return }
+        // The file that is open is locked: it was not moved away.
+        if let own = try? status(of: descriptor), let named = try? status(of: path), own.isSameFile(as: named) { return }
         // When the path cannot be opened now, the old file goes on.
-        guard descriptor >= 0, let new = try? openLogFile(path) else { return }
+        guard let new = try? openLogFile(path) else { return }
         closeFile()
         descriptor = new
     }

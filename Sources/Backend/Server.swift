@@ -42,7 +42,7 @@ public final class Server {
         let publications = Publications()
         session = StoreSession(log, poller)
         actions = DeviceActions(log, table, publications, ready, retries, grants, channels, endpoints)
-        conversation = Conversation(log, session, table, publications, actions, retries, channels, journal)
+        conversation = Conversation(log, session, table, publications, actions, retries, ready, channels, journal)
         pump = Pump(log, ready, retries, actions)
         try session.connectFirst()
     }
@@ -62,10 +62,7 @@ public final class Server {
         while isRunning {
             poller.wait(timeout())
             session.tick()
-            retries.forEachDue { device in
-                conversation.retry(device)
-                ready.add(device)
-            }
+            conversation.tick()
             conversation.proceed()
             pump.run()
         }
@@ -75,7 +72,7 @@ public final class Server {
     /// How long to wait for events; nil for as long as it takes.
     private func timeout() -> Interval? {
         if !ready.isEmpty || conversation.isPending { return .zero }
-        let due = Instant.earliest(session.due, Instant.earliest(retries.due, pump.due))
+        let due = Instant.earliest(session.due, Instant.earliest(conversation.due, pump.due))
         return due?.fromNow
     }
 
@@ -84,6 +81,7 @@ public final class Server {
         case SIGHUP:
             log.reopen()
             for device in table.devices { device.endpoint.reopen() }
+            conversation.hurry()
             log(.info, "files reopened")
         case SIGUSR1:
             for device in table.devices {

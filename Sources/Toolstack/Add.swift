@@ -61,12 +61,9 @@ extension Toolstack {
                 try checkNames(plans, beside: names)
                 let new = try staged.devices.get()
                 try attempt(doing) { () throws(StoreError) in try staged.checkWrites() }
-                try checkFiles(plans, of: domid)
                 devices = new
                 return .commit(true)
             }
-            // Another toolstack may have added one with the same file meanwhile: it finds this one.
-            try checkFiles(plans, of: domid, beside: devices)
             try waitUntilServed(devices, by: waiter)
             try save(devices, saving)
         } catch {

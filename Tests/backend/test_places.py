@@ -1,9 +1,14 @@
 """Places where a channel cannot be: a clear error, nothing lost, nothing left."""
 import contextlib
+import json
 import os
+import resource
+import shutil
+import signal
 import socket
 import stat
 import subprocess
+import termios
 import threading
 import time
 
@@ -12,7 +17,7 @@ import pytest
 import xlchannel
 from conftest import Channels, everything
 from support.guest import OUT_SIZE
-from support.peer import PEERS, SocketPeer
+from support.peer import PEERS, SocketPeer, TerminalPeer
 from support.waiting import wait_until
 from xlchannel import Connection
 
@@ -262,3 +267,108 @@ def test_descriptor_limit(store, start_daemon, place):
     channels.destroy_all()
     wait_until(lambda: daemon.status() == {"channels": []})
     assert daemon.stop() == 0
+
+
+def test_two_channels_do_not_share_a_file(daemon, channels, place):
+    """By whatever name: bytes would be lost."""
+    first = channels.add(PATH, place / "file")
+    os.link(place / "file", place / "other name")
+    for domid, path in (1, "file"), (2, "file"), (2, "other name"):
+        with pytest.raises(xlchannel.ChannelError, match="another channel writes to"):
+            channels.add(PATH, place / path, domid=domid)
+    guest = first.guest().connect()
+    guest.write(b"one's own")
+    guest.drain()
+    # SIGHUP finds it as it was; moved away, another channel may have its name.
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: "files reopened" in daemon.log())
+    guest.write(b", still")
+    guest.drain()
+    assert (place / "file").read_bytes() == b"one's own, still"
+    channels.destroy(first)
+    again = channels.add(PATH, place / "file", domid=2)
+    # And it is the second's after a kill.
+    daemon.restart()
+    again.guest().connect().write(b".")
+    wait_until(lambda: (place / "file").read_bytes() == b"one's own, still.")
+
+
+def test_a_file_size_limit_is_like_a_full_disk(daemon, channels, place):
+    channel = channels.add(PATH, place / "file")
+    guest = channel.guest().connect()
+    limits = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (1000, limits[1]))
+    data = bytes(range(256)) * 8
+    guest.write(data)
+    wait_until(lambda: "cannot write: File too large" in daemon.log())
+    assert daemon.is_running and (place / "file").read_bytes() == data[:1000]
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, limits)
+    guest.drain()
+    assert (place / "file").read_bytes() == data
+
+
+def test_a_terminal_is_raw_for_each_client(daemon, channels):
+    """The client before may have left it cooked, with echo: what the guest writes would come back to it."""
+    channel = channels.add(PTY)
+    guest = channel.guest().connect()
+    for _ in range(3):
+        client = TerminalPeer(channel)
+        assert termios.tcgetattr(client.fd)[3] & (termios.ECHO | termios.ICANON) == 0
+        modes = termios.tcgetattr(client.fd)
+        modes[3] |= termios.ECHO | termios.ICANON
+        termios.tcsetattr(client.fd, termios.TCSANOW, modes)
+        client.close()
+        wait_until(lambda: not daemon.channel_status(channel)["client"])
+        wait_until(lambda: is_raw(channel.tty))
+    client = TerminalPeer(channel)
+    guest.write(b"login: ")
+    assert client.receive(7) == b"login: "
+    assert guest.read_available(wait=0.2) == b"", "nothing is echoed"
+    client.close()
+
+
+def is_raw(terminal):
+    descriptor = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
+    try:
+        return termios.tcgetattr(descriptor)[3] & (termios.ECHO | termios.ICANON) == 0
+    finally:
+        os.close(descriptor)
+
+
+def test_a_name_that_is_no_text_in_the_status(daemon, channels, place):
+    """It is told as Python's surrogateescape does, and the document stays JSON in UTF-8."""
+    name = b"\xff\"\\ \xc3\xa4 \xed\xa0\x80"
+    added = xlchannel.add(1, xlchannel.Channel(name, Connection.NONE))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(daemon.status_path))
+        answer = client.makefile("rb").read()
+    assert json.loads(answer.decode())["channels"][0]["name"] == os.fsdecode(name)
+    xlchannel.destroy(1, added)
+
+
+def test_a_guest_that_removes_its_frontend(store, daemon, channels, place):
+    """It cannot keep its channel from being served after a restart, nor from being removed."""
+    channel = channels.add(Connection.NONE)
+    daemon.kill()
+    store.remove(channel.frontend)
+    daemon.start()
+    wait_until(lambda: [c["name"] for c in daemon.status()["channels"]] == [channel.name])
+    channels.remove(channel)
+    assert daemon.status() == {"channels": []} or wait_until(lambda: daemon.status() == {"channels": []})
+
+
+def test_many_failing_channels(store, daemon, channels, place):
+    """They are tried again, less and less often; an unchanged error is neither written again nor logged again."""
+    directory = place / "directory"
+    directory.mkdir()
+    served = [channels.add(PATH, directory / str(n)) for n in range(40)]
+    daemon.kill()
+    shutil.rmtree(directory)
+    daemon.start()
+    wait_until(lambda: all(channel.error for channel in served))
+    time.sleep(4)
+    assert daemon.log().count("No such file or directory") == len(served)
+    directory.mkdir()
+    # An administrator need not wait for the next try.
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: not any(channel.error for channel in served))
