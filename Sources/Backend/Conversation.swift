@@ -1,3 +1,4 @@
+import CLibc
 import Channel
 import System
 import XenConsole
@@ -115,7 +116,7 @@ final class Conversation {
     func proceed() {
         guard session.isIdle else { return }
         if let watches = publications.takeWatches() {
-            session.run(SingleBatch(watches)) { _ in }
+            watch(watches)
         } else if let guest = publications.takeGuest() {
             publish(guest)
         } else if let orphan = orphans.popLast() {
@@ -133,6 +134,18 @@ final class Conversation {
             // of channels that went while no daemon ran.
             isJournalTidy = true
             journal.releaseAll { table[$0] != nil }
+        }
+    }
+
+    private func watch(_ watches: Batch) {
+        session.run(SingleBatch(watches)) { [unowned(unsafe) self] result in
+            guard case .success(let replies) = result else { return }
+            do throws(StoreError) {
+                try replies.checkWrites()
+            } catch .refused(EEXIST) {
+            } catch {
+                log(.error, "cannot watch guests: \(error.text)")
+            }
         }
     }
 
@@ -215,6 +228,9 @@ final class Conversation {
         if let known = device {
             // It has said something since.
             guard known.unpublished == 0 else { return changed.insert(address) }
+            // What was to be said of an error may have been lost with xenstored.
+            known.publishedError = reading.error
+            if reading.error != nil, known.state.hasEndpoint { actions.withdrawError(of: known) }
             if reading.isDomainGone {
                 actions.step(known, .vanished)
                 orphans.append(address)

@@ -3,20 +3,24 @@ import System
 /// The devices that try again later what failed, in the order of their times.
 final class Retries {
     /// How long until it is tried again.
-    static var pause: Interval { .seconds(1) }
+    private let pause: Interval
     /// How many try again before everybody else has a turn.
     private static var atOnce: Int { 32 }
 
     /// The earliest is the last.
     private var entries: [(due: Instant, device: Device)] = []
 
+    init(pause: Interval = .seconds(1)) {
+        self.pause = pause
+    }
+
     /// When the first of them is due.
     var due: Instant? { entries.last?.due }
 
-    /// Tries again in a second; a device that waits already does so for that long.
+    /// Tries again after the pause; a device that waits already does so for that long.
     func add(_ device: Device) {
         guard device.retryAt == nil else { return }
-        let due = Instant.now + Self.pause
+        let due = Instant.now + pause
         device.retryAt = due
         var low = 0
         var high = entries.count

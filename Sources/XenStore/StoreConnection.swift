@@ -62,6 +62,12 @@ public final class StoreConnection {
         }
     }
 
+    /// Takes over a socket that is connected to xenstored, and does not block.
+    public init(socket: Int32) {
+        descriptor = socket
+        isSocket = true
+    }
+
     deinit {
         close()
     }
