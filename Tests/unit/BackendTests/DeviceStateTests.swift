@@ -19,17 +19,6 @@ private let events: [DeviceEvent] =
     observations.map { .observed($0) }
     + [.locationWritten, .stateWritten, .endpointOpened, .endpointFailed, .retry, .ringMapped, .ringFailed, .ringBroken, .vanished]
 
-extension DeviceState: Hashable {
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(phase)
-        hasher.combine(seen?.guest)
-        hasher.combine(seen?.own)
-        hasher.combine(seen?.online)
-        hasher.combine(seen?.ring?.reference)
-        hasher.combine(ring?.reference)
-    }
-}
-
 /// A device together with what its actions have made of the world.
 private struct Machine: Hashable {
     var state = DeviceState()
@@ -102,6 +91,13 @@ private struct Machine: Hashable {
         hasher.combine(state.phase)
         hasher.combine(state.seen?.guest)
         hasher.combine(state.seen?.own)
+        hasher.combine(state.seen?.online)
+        hasher.combine(state.seen?.ring?.reference)
+        hasher.combine(state.ring?.reference)
+        hasher.combine(state.offer)
+        hasher.combine(published)
+        hasher.combine(owesEndpoint)
+        hasher.combine(owesRing)
     }
 }
 

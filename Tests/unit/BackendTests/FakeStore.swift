@@ -28,6 +28,7 @@ final class FakeStore: @unchecked Sendable {
 
     private var line: Int32 = -1
     private var input: [UInt8] = []
+    private var output: [UInt8] = []
     private var transactions: [UInt32: [(path: String, value: [UInt8]?)]] = [:]
     private var nextTransaction: UInt32 = 1
     private let isStopping = Atomic(false)
@@ -51,6 +52,7 @@ final class FakeStore: @unchecked Sendable {
         if line >= 0 { close(line) }
         line = -1
         input = []
+        output = []
         watches = []
         transactions = [:]
     }
@@ -76,11 +78,12 @@ final class FakeStore: @unchecked Sendable {
     /// Takes what has come, and answers it; false when there was nothing.
     @discardableResult func serve() -> Bool {
         guard line >= 0 else { return false }
+        let hasSent = flush()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = recv(line, &buffer, buffer.count, 0)
         guard count > 0 else {
             if count == 0 { hangUp() }
-            return false
+            return hasSent
         }
         input += buffer[..<count]
         while input.count >= 16 {
@@ -189,7 +192,7 @@ final class FakeStore: @unchecked Sendable {
         send(Operation.watchEvent.rawValue, 0, [UInt8]("\(path)\0\(token)\0".utf8))
     }
 
-    private func say(_ type: UInt32, _ id: UInt32, _ payload: [UInt8]) {
+    func say(_ type: UInt32, _ id: UInt32, _ payload: [UInt8]) {
         guard repliesLeft > 0 else { return hangUp() }
         repliesLeft -= 1
         var (type, id, payload) = (type, id, payload)
@@ -201,7 +204,15 @@ final class FakeStore: @unchecked Sendable {
         guard line >= 0 else { return }
         var message: [UInt8] = []
         for word in [type, id, 0, UInt32(payload.count)] { withUnsafeBytes(of: word) { message.append(contentsOf: $0) } }
-        message += payload
-        _ = CLibc.send(line, message, message.count, Int32(MSG_NOSIGNAL))
+        output += message + payload
+        flush()
+    }
+
+    /// Sends what fits; false when there is nothing, or no place for it.
+    @discardableResult private func flush() -> Bool {
+        guard line >= 0, !output.isEmpty else { return false }
+        let count = CLibc.send(line, output, output.count, Int32(MSG_NOSIGNAL))
+        if count > 0 { output.removeFirst(count) }
+        return count > 0
     }
 }
