@@ -32,17 +32,29 @@ final class FakeStore: @unchecked Sendable {
     private var transactions: [UInt32: [(path: String, value: [UInt8]?)]] = [:]
     private var nextTransaction: UInt32 = 1
     private let isStopping = Atomic(false)
+    /// While a test connects, a thread may serve already.
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
     var openTransactions: Int { transactions.count }
 
-    init() { nodes["/local/domain/0/domid"] = [UInt8]("0".utf8) }
-    deinit { hangUp() }
+    init() {
+        nodes["/local/domain/0/domid"] = [UInt8]("0".utf8)
+        pthread_mutex_init(lock, nil)
+    }
+
+    deinit {
+        hangUp()
+        pthread_mutex_destroy(lock)
+        lock.deallocate()
+    }
 
     func connect() throws(StoreError) -> StoreConnection {
         if isGone { throw .disconnected(ECONNREFUSED) }
-        hangUp()
         var ends: [Int32] = [-1, -1]
         _ = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends)
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        hangUp()
         connections += 1
         line = ends[1]
         return StoreConnection(socket: ends[0])
@@ -77,6 +89,12 @@ final class FakeStore: @unchecked Sendable {
 
     /// Takes what has come, and answers it; false when there was nothing.
     @discardableResult func serve() -> Bool {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        return serveNow()
+    }
+
+    private func serveNow() -> Bool {
         guard line >= 0 else { return false }
         let hasSent = flush()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -67,7 +67,11 @@ final class World {
     }
 
     deinit {
-        for device in table.devices { device.endpoint.close() }
+        for device in table.devices {
+            if let ring = device.ring { actions.unmap(ring, of: device, takingRest: false) }
+            device.endpoint.close()
+        }
+        _ = ready.take()
         channels.close()
         grants.close()
     }
