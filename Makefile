@@ -27,10 +27,18 @@ OBJECTS := $(BUILD)/embedded/release
 LIBRARY := $(BUILD)/lib/$(SONAME)
 DAEMON  := $(BUILD)/sbin/xenchanneld
 SOURCES := Package.swift $(shell find Sources include -type f -not -path 'Sources/xlchannel/*')
+# SwiftPM, clang and Foundation keep their caches, locks and temporary files here, not in the user's directories.
+SWIFT_STATE := $(CURDIR)/$(BUILD)/swift
+# The user's mirrors and registries still apply.
+SWIFTPM_CONFIGURATION ?= $(firstword $(wildcard $(or $(XDG_CONFIG_HOME:=/swiftpm),$(HOME)/.swiftpm)/configuration) \
+                                     $(SWIFT_STATE)/configuration)
+SWIFT_RUN = TMPDIR=$(SWIFT_STATE)/tmp XDG_CACHE_HOME=$(SWIFT_STATE)/cache XDG_DATA_HOME=$(SWIFT_STATE)/data $(SWIFT)
+SWIFTPM_PATHS = --cache-path $(SWIFT_STATE)/cache/org.swift.swiftpm --security-path $(SWIFT_STATE)/security \
+                --config-path $(SWIFTPM_CONFIGURATION)
 # The command, which alone needs what is not here (swift-argument-parser); empty: neither built nor installed.
 COMMAND := $(BUILD)/sbin/xlchannel
 
-.PHONY: all deps test-deps xen-deps check check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
+.PHONY: all deps test-deps xen-deps check unit check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
 
 all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) $(COMMAND) ## build what ships
 
@@ -53,6 +61,11 @@ xen-deps:
 
 check: test-deps xen-deps ## run all tests, or some: make check PARTS="unit python"
 	@PYTHON='$(PYTHON)' Tests/check $(PARTS)
+
+unit: | $(SWIFT_STATE)/tmp ## run the unit tests; SANITIZE=address or thread
+	$(need_swift)
+	$(SWIFT_RUN) test --disable-xctest $(SWIFTPM_PATHS) \
+	    $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path $(BUILD)/$(SANITIZE),--scratch-path $(BUILD))
 
 check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
 	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)
@@ -109,22 +122,25 @@ $(DAEMON): $(OBJECTS)/libBackend.a Makefile
 	    $(patsubst %,$(OBJECTS)/xenchanneld.build/%.o,$(notdir $(wildcard Sources/xenchanneld/*.swift))) \
 	    $< -lxengnttab -lxenevtchn -lyajl -lm
 
-$(OBJECTS)/libBackend.a: $(OBJECTS)/libLibXLChannel.a
+$(OBJECTS)/libBackend.a: $(OBJECTS)/libLibXLChannel.a | $(SWIFT_STATE)/tmp
 	@rm -f $@
-	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product Backend
-	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --target xenchanneld
+	XLCHANNEL_EMBEDDED=1 $(SWIFT_RUN) build $(SWIFTPM_PATHS) -c release --scratch-path $(BUILD)/embedded --product Backend
+	XLCHANNEL_EMBEDDED=1 $(SWIFT_RUN) build $(SWIFTPM_PATHS) -c release --scratch-path $(BUILD)/embedded --target xenchanneld
 	@touch $@
 
 # Ordinary Swift, with its runtime linked in: so is the C++ library that the runtime needs, which is found first in a
 # directory where it has no shared version. The option is for clang, which Swift links with.
-$(BUILD)/sbin/xlchannel: $(shell find Sources/xlchannel include -type f) Makefile | $(LIBRARY) $(BUILD)/lib/libxlchannel.so
+$(BUILD)/sbin/xlchannel: $(shell find Sources/xlchannel include -type f) Makefile | $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(SWIFT_STATE)/tmp
 	@mkdir -p $(@D) $(BUILD)/command/static
 	ln -sf "$$($(CC) -print-file-name=libstdc++.a)" $(BUILD)/command/static/libstdc++.a
-	$(SWIFT) build --package-path Sources/xlchannel -c release --scratch-path $(BUILD)/command --product xlchannel \
+	$(SWIFT_RUN) build $(SWIFTPM_PATHS) --package-path Sources/xlchannel -c release --scratch-path $(BUILD)/command --product xlchannel \
 	    --static-swift-stdlib --disable-local-rpath -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc \
 	    $(foreach option,-L$(CURDIR)/$(BUILD)/command/static -L$(CURDIR)/$(BUILD)/lib -z relro -z now --gc-sections -s,\
 	        -Xlinker $(option))
 	install -m 755 $(BUILD)/command/release/xlchannel $@
+
+$(SWIFT_STATE)/tmp:
+	@mkdir -p $@
 
 $(BUILD)/lib/libxlchannel.so:
 	@mkdir -p $(@D)
@@ -134,11 +150,11 @@ $(BUILD)/lib/libxlchannel.map: Sources/LibXLChannel/libxlchannel.map.in Makefile
 	@mkdir -p $(@D)
 	sed 's/@XEN_VERSION@/$(shell pkg-config --modversion xenlight)/' $< > $@
 
-$(OBJECTS)/libLibXLChannel.a: $(SOURCES)
+$(OBJECTS)/libLibXLChannel.a: $(SOURCES) | $(SWIFT_STATE)/tmp
 	$(need_swift)
 	@Tests/packages $(PACKAGES)
 	@rm -f $@ # an archive that is there keeps the objects of files that are not
-	XLCHANNEL_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(BUILD)/embedded --product LibXLChannel
+	XLCHANNEL_EMBEDDED=1 $(SWIFT_RUN) build $(SWIFTPM_PATHS) -c release --scratch-path $(BUILD)/embedded --product LibXLChannel
 	@touch $@
 
 install: all ## install library, headers, daemon, command (PREFIX LIBDIR SBINDIR INCLUDEDIR UNITDIR DESTDIR)

@@ -67,7 +67,7 @@ let package = Package(
         .testTarget(
             name: "BackendTests", dependencies: ["System", "Channel", "FileSystem", "XenStore", "XenConsole", "Backend", "CLibc", "CXenIO"],
             path: "Tests/unit/BackendTests"),
-        .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel"], path: "Tests/unit/ToolstackTests"),
+        .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel", "CLibc"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]
 )

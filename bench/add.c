@@ -12,7 +12,7 @@
  * No backend is measured: on its way to xenstored, the state that is written
  * for it to answer is replaced by the answer.
  */
-#include "store.h"
+#include "recording.h"
 
 enum { GUEST = 1, CALLS = 4 };
 static struct recording life;

@@ -80,7 +80,9 @@ static void start_xenstored(void)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 
-    snprintf(address.sun_path, sizeof address.sun_path, "/tmp/bench-xenstored.%d", getpid());
+    const char *directory = getenv("TMPDIR");
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/bench-xenstored.%d", directory ? directory : "/tmp", getpid());
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1))
         give_up("no socket: %s", strerror(errno));
     setenv("XENSTORED_PATH", address.sun_path, 1);

@@ -5,7 +5,7 @@
  * The domains are records in xenstore alone, which is all that a list reads:
  * xenstored's time to introduce a thousand guests would be most of the run.
  */
-#include "store.h"
+#include "recording.h"
 
 enum { FIRST = 1000, EACH = 2 };
 static struct recording listing;

@@ -4,7 +4,7 @@
  * reads of ours, prepared beforehand and sent at once, which is the time of
  * xenstored itself.
  */
-#include "store.h"
+#include "recording.h"
 
 enum { GUEST = 1, CALLS = 10 };
 static struct recording listing;

@@ -68,9 +68,11 @@ static double in_fresh_process(const char *program, const char *library, const c
 
 static double stripped_size(const char *library)
 {
-    char command[1024], copy[] = "/tmp/bench.XXXXXX";
+    const char *directory = getenv("TMPDIR");
+    char command[1024], copy[256];
     struct stat status;
 
+    snprintf(copy, sizeof copy, "%s/bench.XXXXXX", directory ? directory : "/tmp");
     close(mkstemp(copy));
     snprintf(command, sizeof command, "strip -o %s '%s'", copy, library);
     if (system(command) || stat(copy, &status))

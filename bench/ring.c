@@ -9,6 +9,7 @@
 #include "guest.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

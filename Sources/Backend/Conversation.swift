@@ -1,6 +1,5 @@
 import CLibc
 import Channel
-import System
 import XenConsole
 import XenStore
 
@@ -19,16 +18,25 @@ final class Conversation {
     private let channels: EventChannels
     private let journal: Journal
 
-    private var changed = ChangedConsoles()
-    /// The directories to be listed: that of all guests with backends, and those of guests.
-    private var mustListGuests = false
-    private var guestsToList: [UInt32] = []
-    /// Backends whose guests are gone.
-    private var orphans: [ConsoleAddress] = []
+    private var todo = Todo() {
+        didSet { isAtRest = false }
+    }
+    /// Nothing was to be done when it was last looked for.
+    private var isAtRest = false
     /// The nodes that are being written.
     private var publishing: [Publications.Node] = []
     /// The journal has no entries but those of channels that are there.
     private var isJournalTidy = false
+
+    /// What is to be found out, or removed, when devices have nothing to publish.
+    private struct Todo {
+        var changed = ChangedConsoles()
+        /// The directories to be listed: that of all guests with backends, and those of guests.
+        var mustListGuests = false
+        var guestsToList: [UInt32] = []
+        /// Backends whose guests are gone.
+        var orphans: [ConsoleAddress] = []
+    }
 
     /// How many consoles are looked at before bytes have their turn.
     private static var consolesAtOnce: Int { 64 }
@@ -70,12 +78,12 @@ final class Conversation {
         case .backends?: noteBackends()
         case .guest(let domid)?:
             noteDevices(of: domid)
-            if !guestsToList.contains(domid) { guestsToList.append(domid) }
-        case .backend(let address)?: changed.insert(address)
+            if !todo.guestsToList.contains(domid) { todo.guestsToList.append(domid) }
+        case .backend(let address)?: todo.changed.insert(address)
         case .frontends(let domid)?: noteDevices(of: domid)
         case .frontend(let address, let node)?:
             guard let device = table[address] else { return }
-            changed.insert(address)
+            todo.changed.insert(address)
             switch node {
             case .ringReference?, .port?: _ = device.state.step(.locationWritten)
             case .state?: _ = device.state.step(.stateWritten)
@@ -85,55 +93,52 @@ final class Conversation {
     }
 
     private func noteBackends() {
-        for device in table.devices { changed.insert(device.address) }
-        mustListGuests = true
+        for device in table.devices { todo.changed.insert(device.address) }
+        todo.mustListGuests = true
     }
 
     private func noteDevices(of domid: UInt32) {
-        for device in table.devices(of: domid) { changed.insert(device.address) }
+        for device in table.devices(of: domid) { todo.changed.insert(device.address) }
     }
 
     /// xenstored is gone: all is looked at when it is back.
     private func forget() {
         finishPublishing()
         publications.removeAll()
-        changed = ChangedConsoles()
-        mustListGuests = false
-        guestsToList = []
-        orphans = []
+        todo = Todo()
     }
 
     // MARK: what is said next
 
-    /// Whether there is more to say, and nothing to wait for.
+    /// Whether there may be more to say, and nothing to wait for.
     var isPending: Bool {
-        session.isIdle
-            && !(publications.isEmpty && orphans.isEmpty && !mustListGuests && guestsToList.isEmpty && changed.isEmpty
-                && isJournalTidy)
+        !(isAtRest && publications.isEmpty) && session.isIdle
     }
 
     /// Says the next thing, unless xenstored has still to answer the last.
     func proceed() {
-        guard session.isIdle else { return }
+        guard isPending else { return }
         if let watches = publications.takeWatches() {
             watch(watches)
         } else if let guest = publications.takeGuest() {
             publish(guest)
-        } else if let orphan = orphans.popLast() {
+        } else if let orphan = todo.orphans.popLast() {
             remove(orphan)
-        } else if mustListGuests {
-            mustListGuests = false
+        } else if todo.mustListGuests {
+            todo.mustListGuests = false
             listGuests()
-        } else if !guestsToList.isEmpty {
-            listBackends(of: guestsToList)
-            guestsToList = []
-        } else if !changed.isEmpty {
-            look(at: changed.take(atMost: Self.consolesAtOnce))
+        } else if !todo.guestsToList.isEmpty {
+            listBackends(of: todo.guestsToList)
+            todo.guestsToList = []
+        } else if !todo.changed.isEmpty {
+            look(at: todo.changed.take(atMost: Self.consolesAtOnce))
         } else if !isJournalTidy {
             // Everything that is there was looked at: what else the journal has is
             // of channels that went while no daemon ran.
             isJournalTidy = true
             journal.releaseAll { table[$0] != nil }
+        } else {
+            isAtRest = true
         }
     }
 
@@ -189,8 +194,8 @@ final class Conversation {
     private func listGuests() {
         session.run(Directories([ConsoleAddress.backends(in: session.ownDomid)])) { [unowned(unsafe) self] result in
             guard case .success(let directories) = result, let guests = directories.first else { return }
-            for domid in guests.compactMap({ domidNumber($0.array) }) where !guestsToList.contains(domid) {
-                guestsToList.append(domid)
+            for domid in guests.compactMap({ domidNumber($0.array) }) where !todo.guestsToList.contains(domid) {
+                todo.guestsToList.append(domid)
             }
         }
     }
@@ -200,7 +205,7 @@ final class Conversation {
         session.run(Directories(paths)) { [unowned(unsafe) self] result in
             guard case .success(let directories) = result else { return }
             for (domid, entries) in zip(domids, directories) {
-                for address in entries.compactMap({ ConsoleAddress(domid: domid, entry: $0) }) { changed.insert(address) }
+                for address in entries.compactMap({ ConsoleAddress(domid: domid, entry: $0) }) { todo.changed.insert(address) }
             }
         }
     }
@@ -227,13 +232,13 @@ final class Conversation {
         }
         if let known = device {
             // It has said something since.
-            guard known.unpublished == 0 else { return changed.insert(address) }
+            guard known.unpublished == 0 else { return todo.changed.insert(address) }
             // What was to be said of an error may have been lost with xenstored.
             known.publishedError = reading.error
             if reading.error != nil, known.state.hasEndpoint { actions.withdrawError(of: known) }
             if reading.isDomainGone {
                 actions.step(known, .vanished)
-                orphans.append(address)
+                todo.orphans.append(address)
                 return
             }
             if reading.isOfAnother(than: known) {
@@ -251,7 +256,7 @@ final class Conversation {
         if device.mustPublish {
             device.mustPublish = false
             if let terminal = device.endpoint.terminal { publications.write(device, terminal: terminal) }
-            changed.insert(device.address)
+            todo.changed.insert(device.address)
         }
         actions.step(device, .retry)
     }

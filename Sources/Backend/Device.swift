@@ -29,8 +29,9 @@ final class Device {
     /// When to try again what failed; nil for nothing.
     var retryAt: Instant?
 
-    /// It is among the ready devices.
+    /// It is among the ready devices, and this one comes after it.
     var isReady = false
+    var nextReady: Device?
     /// The endpoint was full: wait until it can be written.
     var isBlocked = false
     /// The endpoint may have bytes for the guest.

@@ -1,5 +1,4 @@
 import Channel
-import System
 import XenConsole
 
 /// Does what devices ask for.
@@ -111,7 +110,7 @@ final class DeviceActions {
     private func mapRing(_ location: RingLocation, of device: Device) -> DeviceEvent {
         let ring: MappedRing
         do throws(MappedRing.Failure) {
-            ring = try MappedRing(location, of: device, grants, channels)
+            ring = try MappedRing.map(location, of: device, grants, channels)
         } catch {
             // Once for each ring and cause.
             if device.ringFailure != error, device.mayLog() {

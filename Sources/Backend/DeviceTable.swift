@@ -1,4 +1,3 @@
-import Channel
 import XenConsole
 
 /// The devices that are served, in the order of domids and console numbers:

@@ -56,10 +56,9 @@ final class FileEndpoint: Endpoint {
     override func write(_ segments: Ring.Segments, at position: UInt32) -> Outcome {
         guard descriptor >= 0, let entry else { return .failed(Errno(EBADF)) }
         do throws(Errno) {
-            let status = try status(of: descriptor)
+            let extent = try extent()
             journal.begin(
-                entry, position: position, count: segments.count, size: Int64(status.st_size),
-                inode: UInt64(status.st_ino))
+                entry, position: position, count: segments.count, size: Int64(extent.size), inode: UInt64(extent.inode))
             let count = try valueOrErrno(.write) { withVector(segments) { writev(descriptor, $0, $1) } }
             guard count > 0 else { throw Errno(ENOSPC) }
             return .took(count)
@@ -69,14 +68,20 @@ final class FileEndpoint: Endpoint {
         }
     }
 
+    private func extent() throws(Errno) -> file_extent {
+        var extent = file_extent()
+        _ = try valueOrErrno(.stat) { file_extent(descriptor, &extent) }
+        return extent
+    }
+
     override func consumed() {
         if let entry { journal.end(entry) }
     }
 
     override func delivered(_ ring: RingLocation, from position: UInt32, of count: Int) -> Int {
-        guard let entry, descriptor >= 0, let status = try? status(of: descriptor) else { return 0 }
+        guard let entry, descriptor >= 0, let extent = try? extent() else { return 0 }
         return min(count, journal.delivered(
-            entry, ring, position: position, size: Int64(status.st_size), inode: UInt64(status.st_ino)))
+            entry, ring, position: position, size: Int64(extent.size), inode: UInt64(extent.inode)))
     }
 
     override func start(_ ring: RingLocation) {

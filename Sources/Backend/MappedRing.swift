@@ -34,22 +34,35 @@ final class MappedRing {
         }
     }
 
+    private init(
+        _ page: UnsafeMutableRawPointer, _ port: evtchn_port_t, _ grants: Grants, _ channels: EventChannels
+    ) {
+        self.page = page
+        self.port = port
+        self.grants = grants
+        self.channels = channels
+        ring = Ring(page: page)
+    }
+
     /// Maps and binds; on error neither is left.
-    init(_ location: RingLocation, of device: Device, _ grants: Grants, _ channels: EventChannels) throws(Failure) {
+    ///
+    /// A function, since in Embedded Swift an initialiser of a class that throws
+    /// leaves the object behind.
+    static func map(
+        _ location: RingLocation, of device: Device, _ grants: Grants, _ channels: EventChannels
+    ) throws(Failure) -> MappedRing {
+        let page: UnsafeMutableRawPointer
         do throws(Errno) {
             page = try grants.map(location.reference, of: device.address.domid)
         } catch {
             throw Failure(step: .map, location: location, cause: error)
         }
         do throws(Errno) {
-            port = try channels.bind(location.port, of: device)
+            return MappedRing(page, try channels.bind(location.port, of: device), grants, channels)
         } catch {
             grants.unmap(page)
             throw Failure(step: .bind, location: location, cause: error)
         }
-        self.grants = grants
-        self.channels = channels
-        ring = Ring(page: page)
     }
 
     /// Tells the guest that something changed in the ring.

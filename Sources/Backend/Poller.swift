@@ -68,8 +68,7 @@ final class Poller {
     private let descriptor: Int32
     /// Linux before 5.11 has no epoll_pwait2, and waits for whole milliseconds.
     private var isPrecise = true
-    private var dispatches: [Dispatch?] = []
-    private var generations: [UInt32] = []
+    private var places: [(generation: UInt32, dispatch: Dispatch?)] = []
     private var free: [UInt32] = []
 
     init() throws(ChannelError) {
@@ -79,20 +78,18 @@ final class Poller {
     }
 
     fileprivate func reserve() -> Slot {
-        if let index = free.popLast() { return Slot(index: index, generation: generations[Int(index)]) }
-        dispatches.append(nil)
-        generations.append(0)
-        return Slot(index: UInt32(dispatches.count - 1), generation: 0)
+        if let index = free.popLast() { return Slot(index: index, generation: places[Int(index)].generation) }
+        places.append((0, nil))
+        return Slot(index: UInt32(places.count - 1), generation: 0)
     }
 
     fileprivate func put(_ dispatch: Dispatch, at slot: Slot) {
-        dispatches[Int(slot.index)] = dispatch
+        places[Int(slot.index)].dispatch = dispatch
     }
 
     fileprivate func release(_ slot: Slot) {
-        guard generations[Int(slot.index)] == slot.generation else { return }
-        generations[Int(slot.index)] &+= 1
-        dispatches[Int(slot.index)] = nil
+        guard places[Int(slot.index)].generation == slot.generation else { return }
+        places[Int(slot.index)] = (slot.generation &+ 1, nil)
         free.append(slot.index)
     }
 
@@ -110,8 +107,8 @@ final class Poller {
             for index in 0..<max(0, Int(count)) {
                 let bits = buffer[index].data.u64
                 let place = Int(UInt32(truncatingIfNeeded: bits))
-                guard place < dispatches.count, generations[place] == UInt32(bits >> 32) else { continue }
-                dispatches[place]?.handle(Events(rawValue: buffer[index].events))
+                guard place < places.count, places[place].generation == UInt32(bits >> 32) else { continue }
+                places[place].dispatch?.handle(Events(rawValue: buffer[index].events))
             }
         }
     }

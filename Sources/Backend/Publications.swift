@@ -21,7 +21,7 @@ final class Publications {
     /// Watches and unwatches, which belong to no transaction.
     private var watches = Batch()
 
-    var isEmpty: Bool { guests.isEmpty && watches.count == 0 }
+    private(set) var isEmpty = true
 
     /// Writes into a device's backend directory.
     func write(_ device: Device, _ node: BackendNode, _ value: Bytes) {
@@ -41,6 +41,7 @@ final class Publications {
     }
 
     private func add(_ node: Node) {
+        isEmpty = false
         node.device.unpublished += 1
         if let index = guests.firstIndex(where: { $0.domid == node.device.address.domid }) {
             guests[index].nodes.append(node)
@@ -50,10 +51,12 @@ final class Publications {
     }
 
     func watch(_ path: Bytes, token: Bytes) {
+        isEmpty = false
         watches.watch(path, token: token)
     }
 
     func unwatch(_ path: Bytes, token: Bytes) {
+        isEmpty = false
         watches.unwatch(path, token: token)
     }
 
@@ -62,6 +65,7 @@ final class Publications {
         guard watches.count > 0 else { return nil }
         let taken = watches
         watches = Batch()
+        isEmpty = guests.isEmpty
         return taken
     }
 
@@ -69,6 +73,7 @@ final class Publications {
     func takeGuest() -> GuestPublication? {
         guard !guests.isEmpty else { return nil }
         let (_, nodes) = guests.removeFirst()
+        isEmpty = guests.isEmpty && watches.count == 0
         return GuestPublication(nodes: nodes)
     }
 
@@ -79,6 +84,7 @@ final class Publications {
         }
         guests = []
         watches = Batch()
+        isEmpty = true
     }
 }
 

@@ -22,8 +22,7 @@ final class Pump {
     var due: Instant? {
         var due: Instant?
         for device in gathering {
-            guard let time = device.ring?.gatherUntil else { continue }
-            due = due.map { min($0, time) } ?? time
+            due = Instant.earliest(due, device.ring?.gatherUntil)
         }
         return due
     }
@@ -31,7 +30,7 @@ final class Pump {
     /// Lets every ready device have its turn.
     func run() {
         lookAtGathered()
-        for device in ready.take() {
+        ready.forEach { device in
             if let ring = device.ring {
                 do throws(Ring.Impossible) {
                     try move(device, ring)

@@ -1,22 +1,28 @@
-import Channel
-
-/// The devices whose rings or endpoints may have something to do, each once.
+/// The devices whose rings or endpoints may have something to do, each once:
+/// a list through the devices, which takes no memory.
 final class ReadyDevices {
-    private var devices: [Device] = []
+    private var first: Device?
+    private var last: Device?
 
-    var isEmpty: Bool { devices.isEmpty }
+    var isEmpty: Bool { first == nil }
 
     func add(_ device: Device) {
         guard !device.isReady else { return }
         device.isReady = true
-        devices.append(device)
+        if let last { last.nextReady = device } else { first = device }
+        last = device
     }
 
-    /// Takes them all; from now on each may be added again.
-    func take() -> [Device] {
-        let taken = devices
-        devices.removeAll(keepingCapacity: true)
-        for device in taken { device.isReady = false }
-        return taken
+    /// Gives each to `body`. One that is added again after its turn waits for the next time.
+    func forEach(_ body: (Device) -> Void) {
+        var next = first
+        first = nil
+        last = nil
+        while let device = next {
+            next = device.nextReady
+            device.nextReady = nil
+            device.isReady = false
+            body(device)
+        }
     }
 }

@@ -31,18 +31,18 @@ final class Retries {
         entries.insert((due, device), at: low)
     }
 
-    /// Takes devices that are due, not too many.
-    func takeDue() -> [Device] {
-        guard let due, due <= .now else { return [] }
-        var taken: [Device] = []
+    /// Gives devices that are due to `body`, not too many.
+    func forEachDue(_ body: (Device) -> Void) {
+        guard !entries.isEmpty else { return }
         let now = Instant.now
-        while let entry = entries.last, entry.due <= now, taken.count < Self.atOnce {
+        var count = 0
+        while let entry = entries.last, entry.due <= now, count < Self.atOnce {
             entries.removeLast()
-            // One that does not need it any more has no time, or a new one.
+            // A device that no longer needs it has no time, or a new one.
             guard entry.device.retryAt == entry.due else { continue }
             entry.device.retryAt = nil
-            taken.append(entry.device)
+            count += 1
+            body(entry.device)
         }
-        return taken
     }
 }

@@ -1,4 +1,3 @@
-import CLibc
 import CXenIO
 import Channel
 import System
@@ -63,13 +62,12 @@ public final class Server {
         while isRunning {
             poller.wait(timeout())
             session.tick()
-            for device in retries.takeDue() {
+            retries.forEachDue { device in
                 conversation.retry(device)
                 ready.add(device)
             }
             conversation.proceed()
             pump.run()
-            conversation.proceed()
         }
         shutDown()
     }
@@ -77,11 +75,7 @@ public final class Server {
     /// How long to wait for events; nil for as long as it takes.
     private func timeout() -> Interval? {
         if !ready.isEmpty || conversation.isPending { return .zero }
-        var due: Instant?
-        for other in [session.due, retries.due, pump.due] {
-            guard let other else { continue }
-            due = due.map { min($0, other) } ?? other
-        }
+        let due = Instant.earliest(session.due, Instant.earliest(retries.due, pump.due))
         return due?.fromNow
     }
 

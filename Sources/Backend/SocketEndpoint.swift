@@ -1,5 +1,4 @@
 import CLibc
-import CXenIO
 import Channel
 import FileSystem
 import System

@@ -50,7 +50,7 @@ final class StoreSession {
     init(
         _ log: Log, _ poller: Poller, timeLimit: Interval = StoreConnection.timeLimit, pause: Interval = .seconds(1),
         connect: @escaping Connect = { (bySocket, patience) throws(StoreError) in
-            try StoreConnection(bySocket: bySocket, patience: patience)
+            try .open(bySocket: bySocket, patience: patience)
         }
     ) {
         self.log = log
@@ -64,12 +64,7 @@ final class StoreSession {
     var isIdle: Bool { isConnected && exchange == nil }
 
     /// When something has to be done, if nothing happens before.
-    var due: Instant? {
-        switch (deadline, reconnectAt) {
-        case (let a?, let b?): min(a, b)
-        case (let a, let b): a ?? b
-        }
-    }
+    var due: Instant? { Instant.earliest(deadline, reconnectAt) }
 
     // MARK: connecting
 

@@ -104,11 +104,11 @@ final class EventChannels {
     private func take() -> Bool {
         let port = xenevtchn_pending(handle)
         guard port >= 0 else { return false }
-        guard Int(port) < devices.count, let device = devices[Int(port)], let ring = device.ring else {
+        guard Int(port) < devices.count, let device = devices[Int(port)] else {
             unmask(evtchn_port_t(port))
             return true
         }
-        ring.wasNotified()
+        device.ring?.wasNotified()
         ready.add(device)
         return true
     }

@@ -40,6 +40,24 @@ static inline int open_file(const char *path, int flags, mode_t mode)
     return beyond_standard_streams(open(path, flags, mode));
 }
 
+/* What fstat says of a file that is written to again and again: Swift would
+ * clear all of struct stat each time. */
+struct file_extent {
+    off_t size;
+    ino_t inode;
+};
+
+static inline int file_extent(int descriptor, struct file_extent *extent)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status))
+        return -1;
+    extent->size = status.st_size;
+    extent->inode = status.st_ino;
+    return 0;
+}
+
 /* So is fcntl. */
 static inline int set_nonblocking(int descriptor)
 {

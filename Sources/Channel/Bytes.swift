@@ -67,7 +67,7 @@ public struct Bytes: Sendable {
         }
     }
 
-    /// A malloc'd C string, the caller's to free; nil when memory is out.
+    /// A malloc'd C string, the caller's to free; nil without memory.
     /// Ends at the first NUL, should there be one.
     public func duplicated() -> UnsafeMutablePointer<CChar>? {
         array.withUnsafeBytes { raw in

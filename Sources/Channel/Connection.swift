@@ -26,6 +26,15 @@ public enum ConnectionKind: Sendable, Equatable, CaseIterable {
         }
     }
 
+    /// Whether libxl knows it; other kinds are kept from libxl, whose list fails
+    /// as a whole on one, and its saved configurations.
+    public var isKnownToLibXL: Bool {
+        switch self {
+        case .pty, .socket: true
+        case .none, .path, .unknown: false
+        }
+    }
+
     /// Whether such a connection has a file or a socket at a path.
     public var hasPath: Bool {
         switch self {
@@ -47,6 +56,21 @@ public enum Connection: Sendable, Equatable {
     case path(Bytes)
     /// A listening Unix stream socket, by absolute path.
     case socket(Bytes)
+
+    /// nil for a kind whose path is not there.
+    public init?(_ kind: ConnectionKind, path: Bytes?) {
+        switch kind {
+        case .unknown: self = .unknown
+        case .none: self = .none
+        case .pty: self = .pty
+        case .path:
+            guard let path else { return nil }
+            self = .path(path)
+        case .socket:
+            guard let path else { return nil }
+            self = .socket(path)
+        }
+    }
 
     public var kind: ConnectionKind {
         switch self {

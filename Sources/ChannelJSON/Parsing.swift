@@ -1,4 +1,3 @@
-import CLibc
 import CYajl
 import Channel
 

@@ -32,7 +32,7 @@ public struct SavedChannels: Sendable {
     public mutating func put(
         name: Bytes, connection: Connection, backendDomid: UInt32, console: UInt32
     ) throws(ChannelError) {
-        guard connection.kind == .pty || connection.kind == .socket else {
+        guard connection.kind.isKnownToLibXL else {
             throw ChannelError(.invalid, "libxl does not know such a connection")
         }
         guard console > 0, console <= Int32.max else {
@@ -42,7 +42,7 @@ public struct SavedChannels: Sendable {
             backendDomid: backendDomid, backendDomname: nil, devid: Int32(console), name: name.duplicated(),
             kind: connection.kind, path: connection.path?.duplicated())
         defer { record.freeTexts() }
-        guard let text = record.name, record.path != nil || connection.kind == .pty else {
+        guard let text = record.name, record.path != nil || !connection.kind.hasPath else {
             throw ChannelError(.noMemory, "no memory for a channel's texts")
         }
         guard strlen(text) == name.count, connection.path?.array.contains(0) != true else {

@@ -46,6 +46,7 @@ public struct LockFile {
     }
 
     /// Gives the lock back. The file goes first: whoever opens it from now on makes a new one.
+    @inline(never)
     public func release() {
         removeFile(path)
         // A child of the program may have the descriptor too.

@@ -1,5 +1,4 @@
 // libxl_device_channel as released: the struct's life and its JSON.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON
@@ -22,7 +21,7 @@ extension libxl_device_channel: ChannelStruct {
     var record: ChannelRecord {
         let kind = ConnectionKind(connection)
         // Only these have a path in the union.
-        let hasPath = kind == .socket || kind == .path
+        let hasPath = kind?.hasPath == true
         return ChannelRecord(
             backendDomid: backend_domid, backendDomname: backend_domname, devid: devid, name: name,
             kind: kind, path: hasPath ? u.socket.path : nil)

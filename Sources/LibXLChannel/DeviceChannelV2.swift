@@ -1,7 +1,5 @@
 // libxl_device_channel as posted, under its own symbols: the struct's life, its
 // JSON, and conversion to and from the released struct.
-import CLibc
-import CXen
 import CXenV2
 import Channel
 import ChannelJSON
@@ -116,7 +114,7 @@ private func convert<Source: ChannelStruct, Target: ChannelStruct>(
         }
         var record = source.copied().record
         // Only these keep a path in the released union.
-        if kind != .path, kind != .socket {
+        if !kind.hasPath {
             free(record.path)
             record.path = nil
         }

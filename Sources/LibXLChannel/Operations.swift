@@ -1,5 +1,4 @@
 // The operations on a domain's channels, once for both families' structs.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON
@@ -97,7 +96,7 @@ func add<Struct: ChannelStruct>(
             channels[index].backend_domid = place.backendDomid
             if place.collidesInLinux {
                 log(XTL_WARN, domid: domid,
-                    "channel \(place.devid) (\(requests[index].name)): console \(place.devid + 1) clashes with another console: Linux compares only the last digit")
+                    "\(channelTitle(name: requests[index].name, devid: place.devid)): console \(place.devid + 1) clashes with another console: Linux compares only the last digit")
             }
         }
     }
@@ -151,7 +150,7 @@ extension ChannelRequest {
                 devid: record.devid == -1 ? nil : record.devid, name: name, backend: backend,
                 kind: record.kind, path: record.path.map { Bytes(cString: $0) })
         } catch {
-            throw error.about("channel \(record.devid) (\(name ?? Bytes()))")
+            throw error.about(channelTitle(name: name ?? Bytes(), devid: record.devid == -1 ? nil : record.devid))
         }
     }
 }

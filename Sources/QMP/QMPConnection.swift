@@ -15,12 +15,20 @@ public final class QMPConnection {
     private var decoder = LineDecoder()
     private var lastID: Int64 = 0
 
+    private init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
     /// Connects to the monitor's Unix socket, waiting while another client has it.
+    ///
+    /// A function, since in Embedded Swift an initialiser of a class that throws
+    /// leaves the object behind.
     ///
     /// - Throws: `.notReady` when no QEMU listens there; `.timedOut` when it
     ///   does and does not answer, `.qmpProtocol`, `.failed`.
-    public init(_ path: Bytes) throws(ChannelError) {
-        let deadline = Instant.now + Self.timeLimit
+    public static func open(_ path: Bytes) throws(ChannelError) -> QMPConnection {
+        let deadline = Instant.now + timeLimit
+        let descriptor: Int32
         do throws(Errno) {
             descriptor = try connectToSocket(path, until: deadline)
         } catch {
@@ -33,13 +41,10 @@ public final class QMPConnection {
                 throw ChannelError(.failed, "cannot connect to QEMU on \(path): \(error)")
             }
         }
-        do throws(ChannelError) {
-            try waitForGreeting(until: deadline)
-            try execute(.negotiate)
-        } catch {
-            close()
-            throw error
-        }
+        let connection = QMPConnection(descriptor: descriptor)
+        try connection.waitForGreeting(until: deadline)
+        try connection.execute(.negotiate)
+        return connection
     }
 
     /// What QEMU had to tell when nobody was connected comes before the greeting.

@@ -2,7 +2,8 @@ import CLibc
 
 /// A moment of the monotonic clock.
 public struct Instant: Sendable, Comparable {
-    private let microseconds: Int64
+    @usableFromInline
+    let microseconds: Int64
 
     private init(microseconds: Int64) {
         self.microseconds = microseconds
@@ -17,6 +18,7 @@ public struct Instant: Sendable, Comparable {
     /// The moment at which the clock began; for tests of pure code, which choose their own time.
     public static var start: Instant { Instant(microseconds: 0) }
 
+    @inlinable
     public static func < (a: Instant, b: Instant) -> Bool {
         a.microseconds < b.microseconds
     }
@@ -31,6 +33,14 @@ public struct Instant: Sendable, Comparable {
 
     /// The microseconds of the last second: different from thread to thread, and each time.
     public var fraction: Int64 { microseconds % 1_000_000 }
+
+    /// The earlier of two moments, of which either may be none.
+    @inlinable
+    public static func earliest(_ a: Instant?, _ b: Instant?) -> Instant? {
+        guard let a else { return b }
+        guard let b else { return a }
+        return a < b ? a : b
+    }
 
     /// How long it is until this moment; nothing when it has passed.
     public var fromNow: Interval { max(.zero, self - .now) }

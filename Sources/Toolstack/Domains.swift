@@ -1,5 +1,5 @@
-import CLibc
 import Channel
+import XenConsole
 import XenStore
 
 extension Toolstack {
@@ -22,7 +22,7 @@ extension Toolstack {
     }
 
     private func domid(of qualifier: Bytes, as role: StaticString) throws(ChannelError) -> UInt32 {
-        if let number = unsigned(qualifier.array), number <= UInt64(UInt32.max) { return UInt32(number) }
+        if let number = domidNumber(qualifier.array) { return number }
         guard let domid = try domid(named: qualifier) else {
             throw ChannelError(.domainNotFound, "there is no \(role) named \(qualifier)")
         }
@@ -32,15 +32,9 @@ extension Toolstack {
     /// The lowest domid of a domain with this name, in two batches.
     private func domid(named name: Bytes) throws(ChannelError) -> UInt32? {
         try attempt("looking for domain \(name)") { () throws(StoreError) in
-            let domains = try store.directory("/local/domain") ?? []
-            let domids = sortedNumbers(domains).filter { $0 <= UInt64(UInt32.max) }
-            guard !domids.isEmpty else { return nil }
-            var batch = Batch()
-            for domid in domids { batch.read(Bytes("/local/domain") / domid / "name") }
-            let replies = try store.run(batch)
-            for (index, domid) in domids.enumerated() where try replies.value(index) == name {
-                return UInt32(domid)
-            }
+            let domids = sortedNumbers(try store.directory("/local/domain") ?? []).compactMap { UInt32(exactly: $0) }
+            let names = try store.values(domids.map { ConsoleAddress.domain($0) / "name" })
+            for (domid, its) in zip(domids, names) where its == name { return domid }
             return nil
         }
     }

@@ -1,33 +1,44 @@
 import Channel
+import XenConsole
 import XenStore
+
+/// The reads that tell the state of a channel's device.
+private struct InfoReads {
+    let backend, state, ring, port, terminal: Batch.Index
+
+    init(_ console: ConsoleAddress, asking batch: inout Batch) {
+        backend = batch.read(console.record / "backend")
+        state = batch.read(console.frontend / FrontendNode.state)
+        ring = batch.read(console.frontend / FrontendNode.ringReference)
+        port = batch.read(console.frontend / FrontendNode.port)
+        terminal = batch.read(console.frontend / FrontendNode.terminal)
+    }
+}
 
 extension Toolstack {
     /// The state of a channel's device, in one batch.
     ///
     /// - Throws: `.domainNotFound`; `.notFound` when the domain has no such console.
     public func info(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> ChannelInfo {
-        guard devid >= 0, devid < Int32.max else { throw .notFound(devid) }
-        let console = Console(domid: domid, devid: devid)
+        let console = try console(devid, of: domid)
         var batch = Batch()
-        batch.read(console.record / "backend")
-        for node in [Bytes("state"), "ring-ref", "port", "tty"] { batch.read(console.frontend / node) }
-        let values = try attempt("reading channel \(devid)") { () throws(StoreError) in
+        let reads = InfoReads(console, asking: &batch)
+        let found = try attempt("reading \(channelTitle(devid: devid))") { () throws(StoreError) -> ChannelInfo? in
             let replies = try store.run(batch)
-            var values: [Bytes?] = []
-            for index in 0..<batch.count { values.append(try replies.value(index)) }
-            return values
+            guard let backend = try replies.value(reads.backend) else { return nil }
+            return ChannelInfo(
+                backend: backend, backendDomid: 0, frontend: console.frontend, frontendDomid: domid, devid: devid,
+                state: leadingNumber(try replies.value(reads.state)),
+                eventChannel: leadingNumber(try replies.value(reads.port)),
+                ringReference: leadingNumber(try replies.value(reads.ring)),
+                tty: try replies.value(reads.terminal))
         }
-        guard let backend = values[0] else {
-            try checkExistence(of: domid)
-            throw .notFound(devid)
+        guard var info = found else { throw try missing(devid, of: domid) }
+        guard let backendDomid = ConsoleAddress.domid(ofBackend: info.backend) else {
+            throw ChannelError(.failed, "\(channelTitle(devid: devid)) has \(info.backend) as its backend")
         }
-        guard let backendDomid = Console.domid(ofBackend: backend) else {
-            throw ChannelError(.failed, "channel \(devid) has \(backend) as its backend")
-        }
-        return ChannelInfo(
-            backend: backend, backendDomid: backendDomid, frontend: console.frontend,
-            frontendDomid: domid, devid: devid, state: leadingNumber(values[1]),
-            eventChannel: leadingNumber(values[3]), ringReference: leadingNumber(values[2]), tty: values[4])
+        info.backendDomid = backendDomid
+        return info
     }
 }
 

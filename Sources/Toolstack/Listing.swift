@@ -1,5 +1,34 @@
 import Channel
+import XenConsole
 import XenStore
+
+/// A channel, and the domain that has it.
+public struct DomainChannel: Sendable, Equatable {
+    public var domid: UInt32
+    public var channel: Channel
+}
+
+/// The reads of a record without a summary: libxl wrote it, or nobody yet.
+struct RecordReads {
+    private let backend, name, connection, path: Batch.Index
+
+    init(_ console: ConsoleAddress, asking batch: inout Batch) {
+        backend = batch.read(console.record / "backend")
+        name = batch.read(console.record / BackendNode.name)
+        connection = batch.read(console.record / BackendNode.connection)
+        path = batch.read(console.record / BackendNode.path)
+    }
+
+    /// nil when it is no channel's.
+    func channel(_ console: ConsoleAddress, _ replies: Replies) throws(StoreError) -> Channel? {
+        let backend = try replies.value(backend)
+        let connection = Connection(word: try replies.value(connection), path: try replies.value(path))
+        guard let name = try replies.value(name), let connection else { return nil }
+        return Channel(
+            devid: console.devid, name: name,
+            backendDomid: backend.flatMap(ConsoleAddress.domid(ofBackend:)) ?? 0, connection: connection)
+    }
+}
 
 extension Toolstack {
     /// The channels of a domain, in the order of their devids.
@@ -11,7 +40,7 @@ extension Toolstack {
     /// - Throws: `.failed` or `.timedOut` when xenstore cannot be read.
     public func channels(of domid: UInt32) throws(ChannelError) -> [Channel] {
         try attempt("listing the channels") { () throws(StoreError) in
-            let entries = try store.directory(Console.records(of: domid)) ?? []
+            let entries = try store.directory(ConsoleAddress.records(of: domid)) ?? []
             return try channels(consoles(entries, of: domid)).map { $0.channel }
         }
     }
@@ -24,8 +53,8 @@ extension Toolstack {
     public func channelsOfAllDomains() throws(ChannelError) -> [DomainChannel] {
         try attempt("listing the channels of all domains") { () throws(StoreError) in
             let domids = sortedNumbers(try store.directory("/libxl") ?? []).compactMap { UInt32(exactly: $0) }
-            let directories = try store.directories(domids.map(Console.records(of:)))
-            var found: [Console] = []
+            let directories = try store.directories(domids.map(ConsoleAddress.records(of:)))
+            var found: [ConsoleAddress] = []
             for (domid, entries) in zip(domids, directories) {
                 found.append(contentsOf: consoles(entries ?? [], of: domid))
             }
@@ -33,28 +62,31 @@ extension Toolstack {
         }
     }
 
-    private func consoles(_ entries: [Bytes], of domid: UInt32) -> [Console] {
-        sortedNumbers(entries).compactMap { Console(domid: domid, number: $0) }
+    private func consoles(_ entries: [Bytes], of domid: UInt32) -> [ConsoleAddress] {
+        sortedNumbers(entries).compactMap { ConsoleAddress(domid: domid, number: $0) }
     }
 
     /// The channels among these consoles, in the same order.
-    private func channels(_ consoles: [Console]) throws(StoreError) -> [DomainChannel] {
+    private func channels(_ consoles: [ConsoleAddress]) throws(StoreError) -> [DomainChannel] {
         let summaries = try store.values(consoles.map { $0.hiddenRecord })
         var found: [Channel?] = []
         found.reserveCapacity(consoles.count)
-        var nodes: [Bytes] = []
-        for (console, summary) in zip(consoles, summaries) {
-            let channel = Channel(console, summary: summary)
+        /// Where in `found` those without a summary are.
+        var others: [Int] = []
+        for (position, (console, summary)) in zip(consoles, summaries).enumerated() {
+            let channel = Channel(devid: console.devid, summary: summary)
             found.append(channel)
-            if channel == nil { nodes.append(contentsOf: ListedConsole.nodes(console)) }
+            if channel == nil { others.append(position) }
         }
-        var values = try store.values(nodes)[...]
+        try store.inBatches(others) { position, batch in
+            RecordReads(consoles[position], asking: &batch)
+        } look: { (replies, reads, position) throws(StoreError) in
+            found[position] = try reads.channel(consoles[position], replies)
+        }
         var channels: [DomainChannel] = []
         channels.reserveCapacity(consoles.count)
         for (console, channel) in zip(consoles, found) {
-            if let channel = channel ?? ListedConsole.channel(console, &values) {
-                channels.append(DomainChannel(domid: console.domid, channel: channel))
-            }
+            if let channel { channels.append(DomainChannel(domid: console.domid, channel: channel)) }
         }
         return channels
     }
@@ -63,13 +95,12 @@ extension Toolstack {
     ///
     /// - Throws: `.domainNotFound`, `.notFound`.
     public func channel(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> Channel {
-        guard devid >= 0, devid < Int32.max else { throw .notFound(devid) }
-        let found = try attempt("reading channel \(devid)") { () throws(StoreError) in
-            try channels([Console(domid: domid, devid: devid)])
+        let console = try console(devid, of: domid)
+        let found = try attempt("reading \(channelTitle(devid: devid))") { () throws(StoreError) in
+            try channels([console])
         }
-        if let found = found.first { return found.channel }
-        try checkExistence(of: domid)
-        throw .notFound(devid)
+        guard let found = found.first else { throw try missing(devid, of: domid) }
+        return found.channel
     }
 
     /// The channel with a name.
@@ -81,48 +112,42 @@ extension Toolstack {
         throw ChannelError(.notFound, "there is no channel named \(name)")
     }
 
+    /// The console of a channel.
+    ///
+    /// - Throws: `.notFound` for what is no devid.
+    func console(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> ConsoleAddress {
+        guard devid >= 0, devid < Int32.max else { throw .notFound(devid) }
+        return ConsoleAddress(domid: domid, devid: devid)
+    }
+
+    /// Why a channel was not found: `.notFound`, or `.domainNotFound`.
+    func missing(_ devid: Int32, of domid: UInt32) throws(ChannelError) -> ChannelError {
+        try checkExistence(of: domid)
+        return .notFound(devid)
+    }
+
     /// - Throws: `.domainNotFound`.
-    func checkExistence(of domid: UInt32) throws(ChannelError) {
+    private func checkExistence(of domid: UInt32) throws(ChannelError) {
         let domain = try attempt("looking for the domain") { () throws(StoreError) in
-            var batch = Batch()
-            batch.read(Bytes("/local/domain") / domid)
-            return try store.run(batch).value(0)
+            try store.value(ConsoleAddress.domain(domid))
         }
-        if domain == nil { throw ChannelError(.domainNotFound, "there is no such domain") }
+        if domain == nil { throw .noDomain }
     }
 }
+
+/// How messages name a channel whose name is not known.
+func channelTitle(devid: Int32) -> Text { channelTitle(name: Bytes(), devid: devid) }
 
 /// The entries of a directory that are numbers, in order.
 func sortedNumbers(_ entries: [Bytes]) -> [UInt64] {
     entries.compactMap(canonicalNumber).sorted()
 }
 
-/// A channel, and the domain that has it.
-public struct DomainChannel: Sendable, Equatable {
-    public var domid: UInt32
-    public var channel: Channel
-}
-
-/// The reads that a channel without a summary takes, and their meaning.
-enum ListedConsole {
-    /// The paths of what the record has: libxl wrote it, or nobody yet.
-    static func nodes(_ console: Console) -> [Bytes] {
-        ["backend", "name", "connection", "path"].map { console.record / $0 }
-    }
-
-    /// The channel that the first values tell of, which are taken: those of `nodes`.
-    static func channel(_ console: Console, _ values: inout ArraySlice<Bytes?>) -> Channel? {
-        let backend = values.removeFirst(), name = values.removeFirst(), word = values.removeFirst()
-        let path = values.removeFirst()
-        guard let name, let word, let connection = Connection(word: word, path: path) else { return nil }
-        return Channel(
-            devid: console.devid, name: name,
-            backendDomid: backend.flatMap(Console.domid(ofBackend:)) ?? 0, connection: connection)
-    }
-}
-
 extension ChannelError {
     static func notFound(_ devid: Int32) -> ChannelError {
         ChannelError(.notFound, "there is no channel with devid \(devid)")
     }
+
+    /// The domain is named by the caller.
+    static var noDomain: ChannelError { ChannelError(.domainNotFound, "there is no such domain") }
 }

@@ -1,40 +1,66 @@
-import CLibc
 import Channel
+import System
+import XenConsole
 import XenStore
-
-/// How long a backend, or a guest, may take to do its part: libxl's
-/// LIBXL_DESTROY_TIMEOUT, in milliseconds.
-let patience: Int64 = 10_000
 
 extension Toolstack {
     /// Waits until the backends of devices that were just added serve them.
     ///
     /// - Throws: `.failed` with a backend's own words, `.timedOut` when it is silent.
-    func waitUntilServed(_ devices: [Device]) throws(ChannelError) {
-        for (position, device) in devices.enumerated() {
-            let backend = device.console.backend(in: device.backendDomid)
-            var nodes = [backend / "state", backend / "error"]
-            var directories = [backend]
-            // xenchanneld removes what is left of a domain; a domain's QEMU has ended before.
-            if device.server != .xenchanneld {
-                nodes.append(device.console.record / "backend")
-                directories.append(device.console.record)
-            }
-            let outcome = try attempt("waiting for the backend of \(device.title)") { () throws(StoreError) in
-                try waitForChange(of: nodes, below: directories, milliseconds: patience) { values in
-                    values.count > 2 && values[2] == nil ? .gone : ServingOutcome(state: values[0], error: values[1])
+    func waitUntilServed(_ devices: [NewDevice], by waiter: Runner.Waiter) throws(ChannelError) {
+        var watched: [Bytes] = []
+        for device in devices {
+            watched.append(device.backend)
+            if !device.plan.program.outlivesGuest { watched.append(device.console.record) }
+        }
+        /// The positions of those whose backends have not answered.
+        var silent = Array(devices.indices)
+        var outcome: ServingOutcome?
+        try attempt("waiting for the backend") { () throws(StoreError) in
+            _ = try waiter.waitForChange(at: watched, until: .now + patience) { batch in
+                silent.map { ServingReads(devices[$0], asking: &batch) }
+            } look: { (replies, reads) throws(StoreError) -> Bool? in
+                var still: [Int] = []
+                for (position, reads) in zip(silent, reads) {
+                    outcome = try reads.outcome(replies)
+                    if outcome == .served { continue }
+                    still.append(position)
+                    if outcome == nil { continue }
+                    silent = [position]
+                    return true
                 }
-            }
-            switch outcome {
-            case .served?: continue
-            case .refused(let text)?:
-                throw ChannelError(.failed, "\(device.title): the backend says: \(Text(unquoted: text))", at: position)
-            case .gone?:
-                throw ChannelError(.failed, "\(device.title) was removed meanwhile", at: position)
-            case nil:
-                throw ChannelError(.timedOut, "\(device.title): the backend in domain \(device.backendDomid) did not answer within 10 seconds", at: position)
+                silent = still
+                return still.isEmpty ? true : nil
             }
         }
+        guard let position = silent.first else { return }
+        let device = devices[position]
+        let kind: ChannelError.Kind, cause: Text
+        switch outcome {
+        case .refused(let words)?: (kind, cause) = (.failed, "the backend says: \(Text(unquoted: words))")
+        case .gone?: (kind, cause) = (.failed, "it was removed meanwhile")
+        case .served?, nil: (kind, cause) = (.timedOut, "the backend in domain \(device.plan.backendDomid) did not answer within 10 seconds")
+        }
+        throw ChannelError(kind, "\(device.title): \(cause)", at: position)
+    }
+}
+
+/// The reads that tell whether a device that was just added is served.
+private struct ServingReads {
+    private let state, error: Batch.Index
+    /// The record, if nobody else removes the backend's directory when it goes.
+    private let record: Batch.Index?
+
+    init(_ device: NewDevice, asking batch: inout Batch) {
+        state = batch.read(device.backend / BackendNode.state)
+        error = batch.read(device.backend / BackendNode.error)
+        record = device.plan.program.outlivesGuest ? nil : batch.read(device.console.record / "backend")
+    }
+
+    /// nil: nothing yet.
+    func outcome(_ replies: Replies) throws(StoreError) -> ServingOutcome? {
+        if let record, try replies.value(record) == nil { return .gone }
+        return ServingOutcome(state: try replies.value(state), error: try replies.value(error))
     }
 }
 
@@ -52,7 +78,7 @@ enum ServingOutcome: Equatable {
         }
         if let error, !error.isEmpty {
             self = .refused(error)
-        } else if let number = unsigned(state.array), number >= 2 {
+        } else if XenbusState(state).isServed {
             self = .served
         } else {
             return nil

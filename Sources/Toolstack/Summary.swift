@@ -1,5 +1,5 @@
 import Channel
-import XenStore
+import XenConsole
 
 /// All that a list tells of a channel, in one node: lines with the connection's
 /// word, the backend's domid, the name and, where there is one, the path. Names
@@ -19,39 +19,17 @@ extension Channel {
         return text
     }
 
-    /// The channel of a console; nil without a summary.
-    init?(_ console: Console, summary: Bytes?) {
-        guard let summary else { return nil }
-        self.init(devid: console.devid, summary: summary)
-    }
-
-    /// nil for a text that is no summary.
-    init?(devid: Int32, summary: Bytes) {
-        let text = summary.array[...]
-        guard let first = text.firstIndex(of: 0x0a), let second = text[(first + 1)...].firstIndex(of: 0x0a),
-            let domid = unsigned(text[(first + 1)..<second]), domid <= UInt64(UInt32.max)
+    /// nil without a summary, and for a text that is none.
+    init?(devid: Int32, summary: Bytes?) {
+        guard let text = summary?.array[...],
+            let first = text.firstIndex(of: 0x0a), let second = text[(first + 1)...].firstIndex(of: 0x0a),
+            let domid = domidNumber(text[(first + 1)..<second])
         else { return nil }
         let rest = text[(second + 1)...]
         let third = rest.firstIndex(of: 0x0a)
         guard let connection = Connection(word: Bytes(text[..<first]), path: third.map { Bytes(rest[($0 + 1)...]) })
         else { return nil }
         self.init(
-            devid: devid, name: Bytes(rest[..<(third ?? rest.endIndex)]), backendDomid: UInt32(domid),
-            connection: connection)
-    }
-}
-
-extension Connection {
-    /// The connection that a word in xenstore stands for; nil when its path is
-    /// not there, `.unknown` for a word of somebody else's.
-    init?(word: Bytes, path: Bytes?) {
-        switch word {
-        case "none": self = .none
-        case "pty": self = .pty
-        case "path", "socket":
-            guard let path else { return nil }
-            self = word.isEqual(to: "path") ? .path(path) : .socket(path)
-        default: self = .unknown
-        }
+            devid: devid, name: Bytes(rest[..<(third ?? rest.endIndex)]), backendDomid: domid, connection: connection)
     }
 }

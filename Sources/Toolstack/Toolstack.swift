@@ -1,9 +1,13 @@
 import Channel
+import System
 import XenStore
 
 /// The operations on channels. A value without state but its way to xenstore.
 public struct Toolstack<Runner: BatchRunner> {
     public let store: Runner
+    /// How long a backend, or a guest, may take to do its part: libxl's
+    /// LIBXL_DESTROY_TIMEOUT.
+    var patience: Interval { .seconds(10) }
 
     public init(_ store: Runner) {
         self.store = store

@@ -2,9 +2,12 @@ import CLibc
 import Channel
 import ChannelJSON
 import FileSystem
+import System
+import XenConsole
+import XenStore
 
 /// What libxl keeps of a domain in files: its locks, and the configuration
-/// from which it builds the domain anew (libxl__userdata_path).
+/// from which it builds the domain again (libxl__userdata_path).
 struct Userdata {
     /// libxl's locks of one domain. Whoever wants several takes them in this
     /// order (libxl_internal.h: libxl__ev_devlock, then libxl__ev_qmp's own,
@@ -26,33 +29,21 @@ struct Userdata {
         }
     }
 
-    /// Where libxl runs a QEMU for the domain (libxl__dm_active). With a channel
-    /// in the saved configuration and no QEMU it refuses to attach any other
-    /// device (libxl__dm_check_start).
-    enum DeviceModel {
-        case none
-        case process
-        /// In a domain of its own, where files and sockets of domain 0 are out of reach.
-        case stubdomain
-    }
-
-    /// How long to wait for another program's lock, in milliseconds: libxl may
-    /// wait for QEMU and for a guest meanwhile, 10 seconds each.
-    private static var patience: Int64 { 60_000 }
+    /// How long to wait for another program's lock: libxl may wait for QEMU and
+    /// for a guest meanwhile, 10 seconds each.
+    private static var patience: Interval { .seconds(60) }
 
     private let domid: UInt32
     private let uuid: Bytes
-    let deviceModel: DeviceModel
 
     /// - Parameter vm: the value of the domain's node `vm`, `/vm/UUID`.
-    /// - Returns: nil for a domain without one, which is none of libxl's.
-    init?(of domid: UInt32, vm: Bytes?, deviceModel: DeviceModel) {
+    /// - Returns: nil for a domain without one, which libxl did not make.
+    init?(of domid: UInt32, vm: Bytes?) {
         guard let vm, vm.array.starts(with: Bytes("/vm/").array) else { return nil }
         uuid = Bytes(vm.array[4...])
         // It becomes a part of a file's name.
         guard uuid.count == 36, uuid.array.allSatisfy({ isHexadecimal($0) || $0 == UInt8(ascii: "-") }) else { return nil }
         self.domid = domid
-        self.deviceModel = deviceModel
     }
 
     /// `kind` is libxl's: l for a lock, d for data, n for new data.
@@ -63,12 +54,11 @@ struct Userdata {
     }
 
     /// Runs `body` while holding a lock; without one where libxl has no directory.
-    func holding<Result>(
-        _ lock: Lock, _ body: () throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
-        let held = try LockFile.take(path("l", lock.name), until: now() + Self.patience)
+    @inline(never)
+    func holding(_ lock: Lock, _ body: () throws(ChannelError) -> Void) throws(ChannelError) {
+        let held = try LockFile.take(path("l", lock.name), until: .now + Self.patience)
         defer { held?.release() }
-        return try body()
+        try body()
     }
 
     /// Edits the channels of the domain's saved configuration, if it has one.
@@ -80,22 +70,20 @@ struct Userdata {
     ///   - isLeftUnread: whether a document that cannot be read is left as it
     ///     is, rather than an error.
     ///   - edit: returns whether it changed anything.
-    func editConfiguration<Result>(
+    func editConfiguration(
         orLeaveUnread isLeftUnread: Bool = false,
         _ edit: (inout SavedChannels) throws(ChannelError) -> Bool,
-        whenReady body: () throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+        whenReady body: () throws(ChannelError) -> Void
+    ) throws(ChannelError) {
         try holding(.domainUserdata) { () throws(ChannelError) in
-            guard let replacement = try prepare(orLeaveUnread: isLeftUnread, edit) else { return try body() }
-            let result: Result
+            let replacement = try prepare(orLeaveUnread: isLeftUnread, edit)
             do throws(ChannelError) {
-                result = try body()
+                try body()
             } catch {
-                replacement.discard()
+                replacement?.discard()
                 throw error
             }
-            try replacement.commit()
-            return result
+            try replacement?.commit()
         }
     }
 
@@ -126,10 +114,44 @@ struct Userdata {
 
 extension Optional where Wrapped == Userdata {
     /// Without userdata there is nothing to lock.
-    func holding<Result>(
-        _ lock: Userdata.Lock, _ body: () throws(ChannelError) -> Result
-    ) throws(ChannelError) -> Result {
+    func holding(_ lock: Userdata.Lock, _ body: () throws(ChannelError) -> Void) throws(ChannelError) {
         if let self { try self.holding(lock, body) } else { try body() }
+    }
+}
+
+/// Where libxl runs a QEMU for the domain (libxl__dm_active). With a channel
+/// in the saved configuration and no QEMU it refuses to attach any other
+/// device (libxl__dm_check_start).
+enum DeviceModel {
+    case none
+    case process
+    /// In a domain of its own, where files and sockets of domain 0 are out of reach.
+    case stubdomain
+}
+
+/// The reads that tell what libxl has of a domain.
+struct DomainReads {
+    private let vm, process, stubdomain: Batch.Index
+
+    init(_ domid: UInt32, asking batch: inout Batch) {
+        let domain = ConsoleAddress.domain(domid)
+        vm = batch.read(domain / "vm")
+        process = batch.read(domain / "image" / "device-model-pid")
+        stubdomain = batch.read(domain / "image" / "device-model-domid")
+    }
+
+    func userdata(of domid: UInt32, _ replies: Replies) throws(StoreError) -> Userdata? {
+        Userdata(of: domid, vm: try replies.value(vm))
+    }
+
+    func deviceModel(_ replies: Replies) throws(StoreError) -> DeviceModel {
+        if try replies.value(stubdomain) != nil { return .stubdomain }
+        return try replies.value(process) != nil ? .process : .none
+    }
+
+    /// The userdata, if channels go into the saved configuration.
+    func savingUserdata(of domid: UInt32, _ replies: Replies) throws(StoreError) -> Userdata? {
+        try deviceModel(replies) == .none ? nil : try userdata(of: domid, replies)
     }
 }
 

@@ -93,14 +93,7 @@ extension Connection {
     /// The connection that a device's nodes stand for; `.unknown` for a word of
     /// somebody else's, nil without a word and for a kind whose path is not there.
     public init?(word: Bytes?, path: Bytes?) {
-        switch word {
-        case nil: return nil
-        case "none"?: self = .none
-        case "pty"?: self = .pty
-        case "path"?, "socket"?:
-            guard let path else { return nil }
-            self = word?.isEqual(to: "path") == true ? .path(path) : .socket(path)
-        default: self = .unknown
-        }
+        guard let word else { return nil }
+        self.init(ConnectionKind(word: word) ?? .unknown, path: path)
     }
 }

@@ -3,6 +3,7 @@ import Channel
 
 extension BatchRunner {
     /// The value of one node, nil where there is none.
+    @inline(never)
     public func value(_ path: Bytes) throws(StoreError) -> Bytes? {
         var batch = Batch()
         let value = batch.read(path)
@@ -13,38 +14,44 @@ extension BatchRunner {
     public func values(_ paths: [Bytes]) throws(StoreError) -> [Bytes?] {
         var values: [Bytes?] = []
         values.reserveCapacity(paths.count)
-        try ask(.read, paths) { (replies, index, _) throws(StoreError) in values.append(try replies.value(index)) }
+        try inBatches(paths) { path, batch in
+            batch.read(path)
+        } look: { (replies, index, _) throws(StoreError) in
+            values.append(try replies.value(index))
+        }
         return values
     }
 
     /// The children of many nodes, nil where there is no such node.
     public func directories(_ paths: [Bytes]) throws(StoreError) -> [[Bytes]?] {
         var directories: [[Bytes]?] = []
-        try ask(.directory, paths) { (replies, index, path) throws(StoreError) in
+        try inBatches(paths) { path, batch in
+            batch.directory(path)
+        } look: { (replies, index, path) throws(StoreError) in
             directories.append(try children(replies, index, of: path))
         }
         return directories
     }
 
-    /// Asks for many nodes, in as few batches as keep the memory and the time
-    /// of each within bounds.
+    /// Asks about many subjects, in as few batches as keep the memory and the
+    /// time of each within bounds, and looks at the replies for each.
     @inline(never)
-    private func ask(
-        _ operation: Operation, _ paths: [Bytes],
-        _ use: (Replies, Batch.Index, Bytes) throws(StoreError) -> Void
+    public func inBatches<Subject, Reads>(
+        _ subjects: [Subject], ask: (Subject, inout Batch) -> Reads,
+        look: (Replies, Reads, Subject) throws(StoreError) -> Void
     ) throws(StoreError) {
-        var start = 0
-        while start < paths.count {
-            let end = min(paths.count, start + 8192)
+        var rest = subjects[...]
+        while !rest.isEmpty {
             var batch = Batch()
-            var indices: [Batch.Index] = []
-            indices.reserveCapacity(end - start)
-            for path in paths[start..<end] {
-                indices.append(operation == .read ? batch.read(path) : batch.directory(path))
+            var reads: [Reads] = []
+            reads.reserveCapacity(rest.count)
+            for subject in rest {
+                reads.append(ask(subject, &batch))
+                if batch.count >= 8192 { break }
             }
             let replies = try run(batch)
-            for (index, path) in zip(indices, paths[start..<end]) { try use(replies, index, path) }
-            start = end
+            for (reads, subject) in zip(reads, rest) { try look(replies, reads, subject) }
+            rest = rest.dropFirst(reads.count)
         }
     }
 
@@ -64,8 +71,6 @@ extension BatchRunner {
             return try replies.children(index)
         } catch .refused(E2BIG) {
             return try directoryInParts(path, in: transaction)
-        } catch {
-            throw error
         }
     }
 

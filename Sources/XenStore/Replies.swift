@@ -110,5 +110,12 @@ public struct Replies: Sendable {
 
 /// The NUL-terminated strings of a payload.
 func strings(in payload: ArraySlice<UInt8>) -> [Bytes] {
-    payload.split(separator: 0).map { Bytes($0) }
+    var strings: [Bytes] = []
+    var rest = payload
+    while let first = rest.first {
+        let end = rest.firstIndex(of: 0) ?? rest.endIndex
+        if first != 0 { strings.append(Bytes(rest[..<end])) }
+        rest = rest[end...].dropFirst()
+    }
+    return strings
 }

@@ -35,7 +35,7 @@ public struct Store: BatchRunner {
                 }
             }
         }
-        let connection = try StoreConnection()
+        let connection = try StoreConnection.open()
         replace(with: connection)
         do throws(StoreError) {
             return try connection.run(batch)
@@ -46,7 +46,7 @@ public struct Store: BatchRunner {
     }
 
     public func waiter() throws(StoreError) -> StoreConnection {
-        try StoreConnection()
+        try .open()
     }
 
     public func exclusively<Result, Failure: Error>(
@@ -89,6 +89,8 @@ nonisolated(unsafe) private var transactionMutex = pthread_mutex_t()
 nonisolated(unsafe) private var forkIsHandled = false
 nonisolated(unsafe) private var connection: Unmanaged<StoreConnection>?
 nonisolated(unsafe) private var connectionDescriptor: Int32 = -1
+/// The parent's connection, in a child: not leaked, but left alone.
+nonisolated(unsafe) private var parentsConnection: Unmanaged<StoreConnection>?
 /// Counts the connections, and which of them the last transaction began on:
 /// `exclusively` lets only one be under way.
 nonisolated(unsafe) private var generation: UInt64 = 0
@@ -99,6 +101,7 @@ nonisolated(unsafe) private var transactionGeneration: UInt64 = 0
 private func forgetConnection() {
     mutex = pthread_mutex_t()
     transactionMutex = pthread_mutex_t()
+    parentsConnection = connection
     connection = nil
     if connectionDescriptor >= 0 { _ = CLibc.close(connectionDescriptor) }
     connectionDescriptor = -1

@@ -36,6 +36,12 @@ public final class StoreConnection {
     /// watches and never reads them is closed rather than let memory grow.
     private static var eventLimit: Int { 1 << 16 }
 
+    /// Takes over a descriptor that does not block.
+    public init(descriptor: Int32, isSocket: Bool) {
+        self.descriptor = descriptor
+        self.isSocket = isSocket
+    }
+
     /// Connects to xenstored, as libxenstore does: to its Unix socket
     /// (`XENSTORED_PATH`, or `socket` below `XENSTORED_RUNDIR`), else to the
     /// xenbus device, unless `bySocket`.
@@ -44,28 +50,26 @@ public final class StoreConnection {
     /// run, and takes requests that nobody answers. So where there is a socket,
     /// though nobody listens on it, the device is not tried.
     ///
+    /// A function rather than an initialiser: in Embedded Swift an initialiser
+    /// of a class that throws leaves the object behind.
+    ///
     /// - Parameter patience: how long to wait for a place in xenstored's queue of new connections.
     /// - Throws: `.disconnected`.
-    public init(bySocket: Bool = false, patience: Interval = StoreConnection.timeLimit) throws(StoreError) {
+    public static func open(
+        bySocket: Bool = false, patience: Interval = StoreConnection.timeLimit
+    ) throws(StoreError) -> StoreConnection {
         let named = getenv("XENSTORED_PATH").map { Bytes(cString: $0) }
         let directory = getenv("XENSTORED_RUNDIR").map { Bytes(cString: $0) } ?? "/var/run/xenstored"
         do throws(StoreError) {
-            descriptor = try Self.connect(named ?? directory + "/socket", patience)
-            isSocket = true
+            return StoreConnection(
+                descriptor: try connect(named ?? directory + "/socket", patience), isSocket: true)
         } catch {
             let usual: Bytes = access("/dev/xen/xenbus", F_OK) == 0 ? "/dev/xen/xenbus" : "/proc/xen/xenbus"
             guard !bySocket, named != nil || error == .disconnected(ENOENT),
-                let device = Self.openDevice(named ?? usual)
+                let device = openDevice(named ?? usual)
             else { throw error }
-            descriptor = device
-            isSocket = false
+            return StoreConnection(descriptor: device, isSocket: false)
         }
-    }
-
-    /// Takes over a socket that is connected to xenstored, and does not block.
-    public init(socket: Int32) {
-        descriptor = socket
-        isSocket = true
     }
 
     deinit {
@@ -273,6 +277,6 @@ public final class StoreConnection {
 
 extension StoreConnection: BatchRunner, StoreWaiter {
     public func waiter() throws(StoreError) -> StoreConnection {
-        try StoreConnection()
+        try .open()
     }
 }

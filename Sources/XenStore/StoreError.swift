@@ -30,6 +30,14 @@ public struct StaticText: Sendable, Equatable {
 }
 
 extension StoreError {
+    /// Whether it is xenstored's own answer: the request had no effect.
+    public var isRefusal: Bool {
+        switch self {
+        case .refused, .tooLong: true
+        case .disconnected, .timedOut, .protocolViolation: false
+        }
+    }
+
     /// The error in words.
     public var text: Text {
         switch self {

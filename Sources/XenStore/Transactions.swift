@@ -33,53 +33,61 @@ extension BatchRunner {
         orElse convert: (StoreError) -> Failure,
         _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
-        try exclusively { () throws(Failure) in
-            try repeatTransaction(after: before, attempts, orElse: convert, body)
+        var outcome: Swift.Result<Result, Failure>?
+        do throws(StoreError) {
+            try exclusively { () throws(StoreError) in
+                try repeatTransaction(after: before, attempts) { (transaction, replies) in
+                    do throws(Failure) {
+                        switch try body(transaction, replies) {
+                        case .commit(let result, let last):
+                            outcome = .success(result)
+                            return .commit(true, last: last)
+                        case .abort(let result):
+                            outcome = .success(result)
+                        case .again:
+                            return .again
+                        }
+                    } catch {
+                        outcome = .failure(error)
+                    }
+                    return .abort(false)
+                }
+            }
+        } catch {
+            throw convert(error)
         }
+        guard let outcome else { throw convert(.refused(EAGAIN)) }
+        return try outcome.get()
     }
 
-    private func repeatTransaction<Result, Failure: Error>(
-        after before: Batch, _ attempts: UInt32, orElse convert: (StoreError) -> Failure,
-        _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
-    ) throws(Failure) -> Result {
+    /// The same for whatever a body makes, which it keeps itself.
+    @inline(never)
+    private func repeatTransaction(
+        after before: Batch, _ attempts: UInt32, _ body: (Transaction, Replies) -> TransactionEnd<Bool>
+    ) throws(StoreError) {
         let deadline = Instant.now + StoreConnection.timeLimit
         var attempt: UInt32 = 0
         var opening = before
         let start = opening.startTransaction()
         while true {
-            let transaction: Transaction
-            let replies: Replies
-            do throws(StoreError) {
-                replies = try run(opening)
-                transaction = try replies.transaction(start)
-            } catch {
-                throw convert(error)
-            }
-            let end: TransactionEnd<Result>
-            do throws(Failure) {
-                end = try body(transaction, replies)
-            } catch {
-                abort(transaction)
-                throw error
-            }
-            switch end {
-            case .commit(let result, let last):
+            let replies = try run(opening)
+            let transaction = try replies.transaction(start)
+            switch body(transaction, replies) {
+            case .commit(_, let last):
                 do throws(StoreError) {
                     var commit = last ?? Batch(in: transaction)
                     let end = commit.endTransaction(commit: true)
                     _ = try run(commit).payload(end)
-                    return result
-                } catch .refused(EAGAIN) {
+                    return
                 } catch {
-                    throw convert(error)
+                    guard error == .refused(EAGAIN) else { throw error }
                 }
-            case .abort(let result):
-                abort(transaction)
-                return result
+            case .abort:
+                return abort(transaction)
             case .again:
                 abort(transaction)
             }
-            guard attempt + 1 < attempts, Instant.now < deadline else { throw convert(.refused(EAGAIN)) }
+            guard attempt + 1 < attempts, Instant.now < deadline else { throw .refused(EAGAIN) }
             pause(attempt)
             attempt += 1
         }

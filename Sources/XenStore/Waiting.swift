@@ -21,18 +21,35 @@ extension StoreWaiter {
         at watched: [Bytes], until deadline: Instant,
         ask: (inout Batch) -> Nodes, look: (Replies, Nodes) throws(StoreError) -> Result?
     ) throws(StoreError) -> Result? {
+        var nodes: Nodes?
+        var result: Result?
+        try wait(at: watched, until: deadline) { nodes = ask(&$0) } look: { (replies) throws(StoreError) in
+            if let nodes { result = try look(replies, nodes) }
+            return result != nil
+        }
+        return result
+    }
+
+    /// The same for whatever is asked and found, which the caller keeps.
+    @inline(never)
+    private func wait(
+        at watched: [Bytes], until deadline: Instant,
+        ask: (inout Batch) -> Void, look: (Replies) throws(StoreError) -> Bool
+    ) throws(StoreError) {
         // The watches go along with the first reading, and before it: no change is missed.
         var batch = Batch()
         var watches: [Batch.Index] = []
         for path in watched { watches.append(batch.watch(path, token: "wait")) }
         while true {
-            let nodes = ask(&batch)
+            ask(&batch)
             let replies = try run(batch)
             for watch in watches { _ = try replies.payload(watch) }
-            if let result = try look(replies, nodes) { return result }
+            if try look(replies) { return }
+            // Every watch fires at once by itself. That event may stand for a change
+            // too: xenstored drops an event that is equal to one that is not sent yet.
             // A client that writes there without end must not make it longer.
-            if Instant.now >= deadline { return nil }
-            if try waitForEvents(until: deadline).isEmpty { return nil }
+            if Instant.now >= deadline { return }
+            if try waitForEvents(until: deadline).isEmpty { return }
             batch = Batch()
             watches = []
         }

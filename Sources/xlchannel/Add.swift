@@ -9,12 +9,6 @@ struct Add: ParsableCommand {
             the command returns, the backend serves the channel.
             """)
 
-    enum Connection: String, ExpressibleByArgument, CaseIterable {
-        case pty, socket, path, none
-
-        var hasPath: Bool { self == .socket || self == .path }
-    }
-
     @OptionGroup var guest: Guest
 
     @Argument(help: "The channel's name: 1 to 256 bytes, unique in its domain.")
@@ -45,9 +39,7 @@ struct Add: ParsableCommand {
     func run() throws {
         let domid = try guest.domid()
         let place = try withDevice { (device) throws(Failure) in
-            var known = libxl_channel_connection(rawValue: 0)
-            try check(libxl_channel_connection_from_string(connection.rawValue, &known))
-            libxl_device_channel_init_connection(&device, known)
+            libxl_device_channel_init_connection(&device, connection.number)
             device.name = name.duplicated()
             device.backend_domname = backend?.duplicated()
             if let devid { device.devid = devid }

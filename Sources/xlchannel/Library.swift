@@ -110,21 +110,6 @@ func takenJSON(_ text: UnsafeMutablePointer<CChar>?) throws(Failure) -> JSON {
     return JSON(bytes)
 }
 
-extension libxl_device_channel {
-    func connectionWord() -> String {
-        libxl_channel_connection_to_string(connection).map { String(cString: $0) } ?? String(connection.rawValue)
-    }
-
-    /// The socket or file; nil for kinds that have none.
-    func path() -> ByteString? {
-        switch Int(connection.rawValue) {
-        case Int(LIBXL_CHANNEL_CONNECTION_SOCKET.rawValue), Int(LIBXL_CHANNEL_CONNECTION_PATH):
-            ByteString(u.socket.path)
-        default: nil
-        }
-    }
-}
-
 extension libxl_channelinfo {
     /// The terminal; nil if there is none, or not yet.
     func terminal() -> ByteString? {

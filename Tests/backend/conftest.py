@@ -8,21 +8,20 @@ import os
 import pathlib
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from support import ROOT
+
 os.environ.setdefault("XLCHANNEL_LIBRARY", str(ROOT / ".build/lib/libxlchannel.so.1"))
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(ROOT / "python")]
 
 assert "XENHOST_DIR" in os.environ, f"there is no host; the command is at the top of {__file__}"
 
 import xlchannel  # noqa: E402
-from daemon import ANNOUNCEMENT, Daemon  # noqa: E402
-from guest import Frontend, Store  # noqa: E402
+from support.daemon import ANNOUNCEMENT, Daemon  # noqa: E402
+from support.guest import Frontend  # noqa: E402
+from support.store import Store, snapshot  # noqa: E402
 
 # From now on an error carries the library's own words.
 xlchannel.set_logger(lambda level, text: None)
@@ -31,9 +30,8 @@ IS_LONG = os.environ.get("XLCHANNEL_LONG") == "1"
 
 
 def everything():
-    """Everything in xenstore, with permissions, but for what a first announcement or a restart of xenstored changes."""
-    listing = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, timeout=60, check=True, text=True).stdout
-    return [line for line in listing.splitlines() if not line.startswith("/local/domain/0/data =") and "/start_time =" not in line]
+    """All of xenstore except what a first announcement or a restart of xenstored changes."""
+    return [line for line in snapshot() if not line.startswith("/local/domain/0/data =") and "/start_time =" not in line]
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +146,7 @@ def daemon(start_daemon):
     assert daemon.is_running, f"xenchanneld ended with {daemon.process.returncode}:\n{daemon.log()}"
     assert daemon.stop() == 0
     assert not daemon.is_announced
-    assert not daemon.monitor_path.exists()
+    assert not daemon.status_path.exists()
 
 
 @pytest.fixture

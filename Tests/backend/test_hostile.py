@@ -5,9 +5,10 @@ import time
 import pytest
 
 from conftest import IS_LONG
-from guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Ring, wait_until
-from peer import SocketPeer, TerminalPeer
-from xenstoreds import BreaksBeforeCommit, Conflicts
+from support.guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Ring
+from support.peer import SocketPeer, TerminalPeer
+from support.waiting import wait_until
+from support.xenstoreds import BreaksBeforeCommit, Conflicts
 from xlchannel import Connection
 
 SEQUENCES = 10000 if IS_LONG else 500

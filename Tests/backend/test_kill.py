@@ -10,9 +10,10 @@ import pytest
 
 import xlchannel
 from conftest import IS_LONG
-from daemon import PROGRAM
-from guest import CONNECTED, Kernel, wait_until
-from peer import SocketPeer, TerminalPeer
+from support.daemon import PROGRAM
+from support.guest import CONNECTED, Kernel
+from support.peer import SocketPeer, TerminalPeer
+from support.waiting import wait_until
 from xlchannel import Connection
 
 KILLS = 200 if IS_LONG else 30

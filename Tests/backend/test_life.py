@@ -9,8 +9,9 @@ import time
 import pytest
 
 import xlchannel
-from guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, OUT, OUT_CONS, OUT_PROD, Kernel, Ring, wait_until
-from peer import PEERS
+from support.guest import CLOSED, CONNECTED, INIT_WAIT, INITIALISED, OUT, OUT_CONS, OUT_PROD, Kernel, Ring
+from support.peer import PEERS
+from support.waiting import wait_until
 from xlchannel import Connection
 
 
@@ -71,7 +72,8 @@ def test_life(daemon, channels, place, connection):
     exchange(daemon, channel, frontend, peer)
 
     remove(channels, channel, frontend)
-    assert daemon.status() == {"channels": []}
+    # The daemon closed the channel before remove returned; a watch event tells it that the nodes are gone.
+    wait_until(lambda: daemon.status() == {"channels": []}, "forgetting the channel")
     peer.close()
     if connection == Connection.SOCKET:
         assert not os.path.exists(channel.path)
@@ -85,6 +87,8 @@ def test_the_rest_is_delivered_and_the_page_left_alone(daemon, channels, place, 
     into the page then may be written into anything."""
     channel = channels.add(Connection.PATH, place / "file")
     frontend = channel.guest().connect()
+    # The daemon looks at a new ring after it publishes state 4, and again for the event of binding the port.
+    daemon.wait_until_asleep()
     # Without notifying, so that the daemon finds them when it looks for the last time.
     frontend.ring.page[OUT:OUT + 10] = b"last words"
     frontend.ring.set_index(OUT_PROD, 10)

@@ -1,4 +1,4 @@
-"""The command line, signals, the monitoring socket, and what a service manager sees."""
+"""The command line, signals, the status socket, and what a service manager sees."""
 import os
 import re
 import shutil
@@ -13,9 +13,11 @@ import tty
 import pytest
 
 from conftest import ROOT, Channels
-from daemon import PROGRAM
-from guest import CONNECTED, Store, wait_until
-from peer import SocketPeer
+from support.daemon import PROGRAM
+from support.guest import CONNECTED
+from support.peer import SocketPeer
+from support.store import Store
+from support.waiting import wait_until
 from xlchannel import ChannelError, Connection
 
 
@@ -224,7 +226,7 @@ def test_end_in_order(store, start_daemon, place):
     assert daemon.stop() == 0
     assert not daemon.is_announced
     assert not (place / "socket").exists()
-    assert not daemon.monitor_path.exists()
+    assert not daemon.status_path.exists()
     assert (place / "file").read_bytes() == b"the last line"
     assert "ended" in daemon.log()
     channels.destroy_all()
@@ -237,8 +239,8 @@ def test_interrupt_ends_in_order_too(start_daemon):
     assert not daemon.is_announced
 
 
-def test_monitor(daemon, channels, place):
-    mode = daemon.monitor_path.stat()
+def test_status_socket(daemon, channels, place):
+    mode = daemon.status_path.stat()
     assert stat.S_ISSOCK(mode.st_mode) and mode.st_mode & 0o777 == 0o600 and mode.st_uid == os.getuid()
     channel = channels.add(Connection.SOCKET, place / 'so"cket', devid=3)
     guest = channel.guest().connect()
@@ -251,7 +253,7 @@ def test_monitor(daemon, channels, place):
     client.close()
 
 
-def test_slow_monitor_clients(daemon, channels, place):
+def test_slow_status_clients(daemon, channels, place):
     """They wait for nobody but themselves, and stay few."""
     for n in range(40):
         channels.add(Connection.PATH, place / f"{n}{'x' * 200}")
@@ -259,7 +261,7 @@ def test_slow_monitor_clients(daemon, channels, place):
     for _ in range(30):
         client = socket.socket(socket.AF_UNIX)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        client.connect(str(daemon.monitor_path))
+        client.connect(str(daemon.status_path))
         slow.append(client)
     guest = channels.served[0].guest().connect()
     begin = time.monotonic()

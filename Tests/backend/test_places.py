@@ -11,8 +11,9 @@ import pytest
 
 import xlchannel
 from conftest import Channels, everything
-from guest import OUT_SIZE, wait_until
-from peer import PEERS, SocketPeer
+from support.guest import OUT_SIZE
+from support.peer import PEERS, SocketPeer
+from support.waiting import wait_until
 from xlchannel import Connection
 
 PATH, SOCKET, PTY = Connection.PATH, Connection.SOCKET, Connection.PTY
@@ -243,7 +244,7 @@ def test_descriptor_limit(store, start_daemon, place):
             channels.add(connection, place / "more" if connection.has_path else None)
     assert set(os.listdir(place)) == names
     assert daemon.open_descriptors() == descriptors
-    # A client must wait, which is no work; monitoring goes on.
+    # A client must wait, which is no work; the status socket answers.
     client = SocketPeer(first)
     client.send(b"patient")
     ticks = daemon.cpu_ticks()

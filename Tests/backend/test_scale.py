@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from guest import CONNECTED, INITIALISED, Kernel, wait_until
-from peer import PEERS
+from support.guest import CONNECTED, INITIALISED, Kernel
+from support.peer import PEERS
+from support.waiting import wait_until
 
 COUNT = 1000
 GUESTS = range(100, 212)  # nine channels each, all that a Linux guest can use and more

@@ -47,15 +47,16 @@ static void work(int me, unsigned long times)
 
     for (n = 0; n < times; n++) {
         libxl_device_channel c;
-        char name[64];
+        char name[64], path[64];
         int rc, nobody = 0;
 
         ours.device_channel_init(&c);
         snprintf(name, sizeof name, "worker %d round %lu", me, n);
         c.name = strdup(name);
         c.connection = (libxl_channel_connection)kinds[(n + (unsigned)me) % COUNT_OF(kinds)];
+        snprintf(path, sizeof path, "/tmp/stress.%d", me);   /* a file is one channel's alone */
         if (has_path(c.connection))
-            c.u.socket.path = strdup("/tmp/stress");
+            c.u.socket.path = strdup(path);
         rc = ours.device_channel_add(NULL, GUEST, &c, NULL);
         if (rc || c.devid < 0 || c.devid >= DEVIDS) {
             note_failure(rc);

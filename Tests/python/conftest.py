@@ -7,14 +7,14 @@ import atexit
 import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
-import threading
 
 import hypothesis
 import pytest
+from support import ROOT  # noqa: F401: for the tests
+from support.backends import XenchanneldBackend as Backend
+from support.store import snapshot as store
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUEST = 1
 NOBODY = 4242  # no domain has this domid
 
@@ -27,13 +27,6 @@ hypothesis.settings.register_profile("xlchannel", deadline=None)
 hypothesis.settings.load_profile("xlchannel")
 
 
-def store():
-    """Everything in xenstore, with permissions, as xenstore-ls prints it."""
-    result = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, timeout=30)
-    assert result.returncode == 0, f"no xenstore: {result.stderr}"
-    return result.stdout.decode("utf-8", "surrogateescape").splitlines()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def host():
     """Fails everything without a host; an installed library must not be what is tested."""
@@ -42,34 +35,6 @@ def host():
     nodes = store()
     assert f'/local/domain/{GUEST}/domid = "{GUEST}"   (n0,r{GUEST})' in nodes
     assert any(line.startswith("/local/domain/0/data/xenchanneld = ") for line in nodes), "nobody serves domain 0"
-
-
-class Backend(threading.Thread):
-    """Answers for a domain as xenchanneld does there for a guest without a driver."""
-
-    def __init__(self, domid, guest):
-        super().__init__(daemon=True)
-        self.announcement = f"/local/domain/{domid}/data/xenchanneld"
-        self.directory = f"/local/domain/{domid}/backend/console/{guest}"
-        self.end = threading.Event()
-
-    def run(self):
-        while not self.end.wait(0.02):
-            listing = subprocess.run(["xenstore-ls", "-f", self.directory], capture_output=True, text=True).stdout
-            for line in listing.splitlines():
-                path, value = line.split(" = ", 1)
-                if path.endswith("/state") and value in ('"1"', '"5"'):
-                    subprocess.run(["xenstore-write", path, str(int(value[1]) + 1)], check=True)
-
-    def __enter__(self):
-        subprocess.run(["xenstore-write", self.announcement, "1"], check=True)
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.end.set()
-        self.join()
-        subprocess.run(["xenstore-rm", self.announcement], check=True)
 
 
 @pytest.fixture

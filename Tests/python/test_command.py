@@ -247,7 +247,7 @@ def test_paths(guest):
     (["new\nline", "pty"], r"new\x0aline.*control character"),
     (["org.test", "path", "/nowhere/at/all"], "org.test.*the backend says: .*No such file"),
     (["org.test", "pty", "--backend", "nobody"], 'org.test.*no backend domain named "nobody"'),
-    (["org.test", "pty", "--backend", "3"], "org.test.*nothing serves channels in domain 3"),
+    (["org.test", "pty", "--backend", "3"], "org.test.*xenchanneld is not running in the backend domain 3"),
     (["org.test", "pty", "--devid=-2"], "org.test.*devid"),
 ], ids=ascii)
 def test_add_fails(guest, arguments, cause):

@@ -4,7 +4,9 @@ import time
 
 import pytest
 import xlchannel
-from conftest import GUEST, RECORDS, Consoles, FakeMonitor, MONITOR
+from conftest import GUEST, RECORDS
+from support.backends import QEMUBackend
+from support.qemu import FakeMonitor, monitor_of
 from xlchannel import Channel, Connection, ErrorCode
 
 GREETING = b'{"QMP": {"version": {}, "capabilities": []}}\r\n'
@@ -23,7 +25,7 @@ def answer(connection, lines, *replies):
 def failing(script):
     """The error of an add, and how long it took."""
     began = time.monotonic()
-    with FakeMonitor(script), pytest.raises(xlchannel.ChannelError) as caught:
+    with FakeMonitor(GUEST, script), pytest.raises(xlchannel.ChannelError) as caught:
         xlchannel.add(GUEST, CHANNEL)
     return caught.value, time.monotonic() - began
 
@@ -84,7 +86,7 @@ def test_events_are_passed_over():
             for byte in event + reply.encode() + b"\r\n" + event:
                 connection.send(bytes([byte]))
 
-    with FakeMonitor(script), Consoles():
+    with FakeMonitor(GUEST, script), QEMUBackend(GUEST):
         added = xlchannel.add(GUEST, CHANNEL)
         xlchannel.remove(GUEST, added)
     assert "chardev-add" in seen and "chardev-remove" in seen
@@ -100,15 +102,15 @@ def test_a_hang_ends_after_10_seconds(script):
 
 
 def test_a_monitor_that_nobody_listens_on():
-    MONITOR.touch()
+    monitor_of(GUEST).touch()
     try:
         with pytest.raises(xlchannel.NotReadyError, match="no QEMU listens"):
             xlchannel.add(GUEST, CHANNEL)
     finally:
-        MONITOR.unlink()
+        monitor_of(GUEST).unlink()
 
 
 def test_no_monitor_and_no_xenchanneld(store):
-    with pytest.raises(xlchannel.NotReadyError, match="no xenchanneld is announced there, and the guest has no QEMU"):
+    with pytest.raises(xlchannel.NotReadyError, match="xenchanneld is not running in the backend domain and the guest has no QEMU"):
         xlchannel.add(GUEST, CHANNEL)
     assert store.children(RECORDS) == ["0"]

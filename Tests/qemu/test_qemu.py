@@ -13,9 +13,11 @@ import time
 
 import pytest
 import xlchannel
-from conftest import BACKENDS, FRONTENDS, GUEST, IMAGE, QEMU, RECORDS, Consoles, device_model
-from guest import wait_until
-from xenstoreds import BreaksAfterStart, BreaksAtCommit, Noisy
+from conftest import BACKENDS, FRONTENDS, GUEST, RECORDS
+from support.backends import QEMUBackend
+from support.qemu import QEMU, device_model, image_of
+from support.waiting import wait_until
+from support.xenstoreds import BreaksAfterStart, BreaksAtCommit, Noisy
 from xlchannel import Channel, Connection
 
 
@@ -80,7 +82,7 @@ def test_no_file_of_others_is_touched(qemu, tmp_path, connection):
     if connection == Connection.SOCKET:
         places.append(victim)
     for bad in places:
-        with pytest.raises(xlchannel.ChannelError, match=r"channel -1 \(\"org.test.channel\"\): cannot"):
+        with pytest.raises(xlchannel.ChannelError, match=r"channel \"org.test.channel\": cannot"):
             add(connection, bad)
     assert victim.read_text() == "precious" and place.is_symlink()
     assert qemu.chardevs() == ["serial0"]
@@ -93,7 +95,7 @@ def test_all_or_none(qemu, tmp_path, store):
     channels = [Channel("a", Connection.PTY), Channel("b", Connection.SOCKET, str(tmp_path / "socket")),
                 Channel("c", Connection.SOCKET, str(tmp_path / "file"))]
     structs = (xlchannel.libxl_device_channel * 3)(*[channel_struct(channel) for channel in channels])
-    with pytest.raises(xlchannel.ChannelError, match=r"channels\[2\]: channel -1 \(\"c\"\): cannot bind"):
+    with pytest.raises(xlchannel.ChannelError, match=r"channels\[2\]: channel \"c\": cannot bind"):
         add_all(structs)
     assert qemu.chardevs() == ["serial0"]
     assert not (tmp_path / "socket").exists()
@@ -222,12 +224,12 @@ def test_a_dead_qemu_leaves_no_socket(qemu, tmp_path):
 
 def test_qemu_dies_while_something_is_added(store, tmp_path):
     place = tmp_path / "socket"
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
 
     def kill():
         wait_until(lambda: store.read(f"{BACKENDS}/1/state"))
         qemu.process.kill()
-    with device_model(store):
+    with device_model(store, GUEST):
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(xlchannel.TimedOutError):
@@ -359,9 +361,9 @@ def test_the_domain_is_destroyed_meanwhile(store):
 
 def test_a_guest_without_a_driver(store):
     """The channel is added, its state stays 2, and it can be removed."""
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
     try:
-        with device_model(store), Consoles(connects=False):
+        with device_model(store, GUEST), QEMUBackend(GUEST, connects=False):
             added = add(Connection.PTY)
             assert store.read(f"{BACKENDS}/1/state") == "2"
             xlchannel.remove(GUEST, added)
@@ -372,9 +374,9 @@ def test_a_guest_without_a_driver(store):
 
 def test_a_guest_that_does_not_let_go(store):
     """remove gives up after 10 seconds and leaves all as it was; destroy does not ask."""
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
     try:
-        with device_model(store), Consoles() as consoles:
+        with device_model(store, GUEST), QEMUBackend(GUEST) as consoles:
             added = add(Connection.PTY)
             wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
             consoles.connects = False
@@ -400,13 +402,13 @@ def test_xenchanneld_goes_before_qemu(qemu, store):
 
 
 def test_qemu_serves_in_domain_0_alone(qemu):
-    with pytest.raises(xlchannel.NotReadyError, match="nothing serves channels in domain 2"):
+    with pytest.raises(xlchannel.NotReadyError, match="xenchanneld is not running in the backend domain 2"):
         add(Connection.PTY, backend_domid=2)
     assert qemu.chardevs() == ["serial0"]
 
 
 def test_a_stubdomain_is_out_of_reach(qemu, store):
-    store.write(f"{IMAGE}/device-model-domid", "2")
+    store.write(f"{image_of(GUEST)}/device-model-domid", "2")
     with pytest.raises(xlchannel.NotReadyError):
         add(Connection.PTY)
     assert qemu.chardevs() == ["serial0"]
@@ -420,4 +422,27 @@ def test_what_libxl_made_is_removed(qemu, store):
     qemu.execute("chardev-remove", id="xlchannel-0")
     wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
     xlchannel.remove(GUEST, added)
+    assert qemu.chardevs() == ["serial0"]
+
+
+@pytest.mark.parametrize("maker", ["this library", "libxl"])
+def test_a_guest_that_removes_its_own_directory(qemu, store, maker):
+    """It does not tell who serves, and QEMU is told all the same that the guest has gone."""
+    added = add(Connection.PTY)
+    wait_until(lambda: store.read(f"{BACKENDS}/1/state") == "4")
+    if maker == "libxl":
+        qemu.execute("chardev-add", id="libxl-channel1", backend={"type": "null", "data": {}})
+        qemu.execute("chardev-remove", id="xlchannel-0")
+        store.remove(f"{RECORDS}/1/xlchannel")
+    store.remove(f"{FRONTENDS}/1")
+    told = threading.Event()
+
+    def watch():
+        wait_until(lambda: store.read(f"{FRONTENDS}/1/state") == "6")
+        told.set()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    xlchannel.remove(GUEST, added)
+    watcher.join()
+    assert told.is_set()
     assert qemu.chardevs() == ["serial0"]

@@ -8,8 +8,10 @@ import time
 
 import pytest
 import xlchannel
-from conftest import BACKENDS, GUEST, LIB, QEMU, Consoles, userdata
-from guest import wait_until
+from conftest import BACKENDS, GUEST, userdata
+from support.backends import QEMUBackend
+from support.qemu import LIB, QEMU
+from support.waiting import wait_until
 from xlchannel import Channel, Connection
 
 DEVICES, QMP, JSON = "libxl-device-changes-lock", "qmp-socket-lock", "domain-userdata-lock"
@@ -65,10 +67,10 @@ def test_the_lost_channel_gives_way(qemu, saved):
 
 def test_a_domain_without_a_device_model(store, saved):
     """libxl would refuse to attach anything to it, were there a channel in its configuration."""
-    qemu = QEMU()
+    qemu = QEMU(GUEST)
     before = saved.read_bytes()
     try:
-        with Consoles():
+        with QEMUBackend(GUEST):
             added = xlchannel.add(GUEST, Channel("a", Connection.PTY))
             assert saved.read_bytes() == before
             xlchannel.remove(GUEST, added)
@@ -85,7 +87,7 @@ def test_no_configuration_is_made(qemu):
 @pytest.mark.parametrize("text", [b"", b"\0", b"{", b"[]\0", b'{"channels": 7}\0', b"[" * 100000], ids=range(6))
 def test_a_broken_configuration_fails_the_add_and_is_left_alone(qemu, saved, text):
     saved.write_bytes(text)
-    with pytest.raises(xlchannel.ChannelError, match=r'channel 0 \("a"\): the domain\'s saved configuration: ".*libxl-json"'):
+    with pytest.raises(xlchannel.ChannelError, match=r'channel "a" \(devid 0\): the domain\'s saved configuration: ".*libxl-json"'):
         xlchannel.add(GUEST, Channel("a", Connection.PTY))
     assert saved.read_bytes() == text
     assert qemu.chardevs() == ["serial0"]

@@ -57,7 +57,7 @@ final class FakeStore: @unchecked Sendable {
         hangUp()
         connections += 1
         line = ends[1]
-        return StoreConnection(socket: ends[0])
+        return StoreConnection(descriptor: ends[0], isSocket: true)
     }
 
     func hangUp() {

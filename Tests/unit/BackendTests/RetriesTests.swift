@@ -3,6 +3,14 @@ import Testing
 
 @testable import Backend
 
+extension Retries {
+    fileprivate func takeDue() -> [Device] {
+        var taken: [Device] = []
+        forEachDue { taken.append($0) }
+        return taken
+    }
+}
+
 struct RetriesTests {
     private let devices = (1...100).map { testDevice(UInt32($0)) }
 
@@ -69,15 +77,57 @@ struct RetriesTests {
 }
 
 struct ReadyDevicesTests {
-    @Test func eachIsThereOnce() {
-        let ready = ReadyDevices()
-        let (first, second) = (testDevice(1), testDevice(2))
-        #expect(ready.isEmpty && ready.take().isEmpty)
-        for device in [first, second, first] { ready.add(device) }
-        #expect(ready.take().map(\.address.domid) == [1, 2])
-        #expect(ready.isEmpty && !first.isReady)
-        ready.add(first)
-        #expect(ready.take().count == 1)
+    private let ready = ReadyDevices()
+    private let devices = (1...4).map { testDevice(UInt32($0)) }
+
+    private func turn(_ body: (Device) -> Void = { _ in }) -> [UInt32] {
+        var seen: [UInt32] = []
+        ready.forEach {
+            seen.append($0.address.domid)
+            body($0)
+        }
+        return seen
+    }
+
+    @Test func eachHasOneTurn() {
+        #expect(ready.isEmpty && turn().isEmpty)
+        for index in [0, 1, 0, 2, 1] { ready.add(devices[index]) }
+        #expect(!ready.isEmpty)
+        #expect(turn() == [1, 2, 3])
+        #expect(ready.isEmpty && devices.allSatisfy { !$0.isReady && $0.nextReady == nil })
+    }
+
+    @Test func whoIsAddedInItsTurnOrAfterItWaitsForTheNext() {
+        for device in devices.prefix(3) { ready.add(device) }
+        let first = turn { device in
+            // Itself, the first, the last, and one that was not there.
+            for other in [device, devices[0], devices[2], devices[3]] { ready.add(other) }
+        }
+        #expect(first == [1, 2, 3])
+        #expect(turn() == [1, 4, 2, 3])
+        #expect(ready.isEmpty && turn().isEmpty)
+    }
+
+    @Test func turnsGoOnWithoutEnd() {
+        var random = SplitMix(seed: 5)
+        var model: [UInt32] = []
+        for _ in 0..<500 {
+            for _ in 0..<3 {
+                let device = devices.randomElement(using: &random)!
+                if !model.contains(device.address.domid) { model.append(device.address.domid) }
+                ready.add(device)
+            }
+            var later: [UInt32] = []
+            var left = model
+            let seen = turn { device in
+                left.removeFirst()
+                let other = devices.randomElement(using: &random)!
+                if !left.contains(other.address.domid), !later.contains(other.address.domid) { later.append(other.address.domid) }
+                ready.add(other)
+            }
+            #expect(seen == model)
+            model = later
+        }
     }
 }
 

@@ -71,7 +71,7 @@ final class World {
             if let ring = device.ring { actions.unmap(ring, of: device, takingRest: false) }
             device.endpoint.close()
         }
-        _ = ready.take()
+        ready.forEach { _ in }
         channels.close()
         grants.close()
     }
@@ -86,13 +86,12 @@ final class World {
     @discardableResult func turn() -> Bool {
         poller.wait(.zero)
         session.tick()
-        for device in retries.takeDue() {
+        retries.forEachDue { device in
             conversation.retry(device)
             ready.add(device)
         }
         conversation.proceed()
         pump.run()
-        conversation.proceed()
         return store.serve() || conversation.isPending || !ready.isEmpty
     }
 

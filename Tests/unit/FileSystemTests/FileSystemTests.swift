@@ -1,6 +1,7 @@
 import CLibc
 import Channel
 import Foundation
+import System
 import Testing
 
 @testable import FileSystem
@@ -30,24 +31,24 @@ final class Scratch: Sendable {
 struct LockTests {
     @Test func aHeldLockIsWaitedForAndGoesWithItsFile() throws {
         let scratch = try Scratch()
-        let first = try #require(try LockFile.take(scratch("lock"), until: now()))
-        #expect(throws: ChannelError.self) { try LockFile.take(scratch("lock"), until: now() + 20) }
+        let first = try #require(try LockFile.take(scratch("lock"), until: .now))
+        #expect(throws: ChannelError.self) { try LockFile.take(scratch("lock"), until: .now + .milliseconds(20)) }
         first.release()
         #expect(scratch.names == [])
-        let second = try #require(try LockFile.take(scratch("lock"), until: now()))
+        let second = try #require(try LockFile.take(scratch("lock"), until: .now))
         #expect(scratch.names == ["lock"])
         second.release()
     }
 
     @Test func withoutADirectoryThereIsNothingToLock() throws {
         let scratch = try Scratch()
-        #expect(try LockFile.take(scratch("no/lock"), until: now()) == nil)
+        #expect(try LockFile.take(scratch("no/lock"), until: .now) == nil)
     }
 
     @Test func aLinkIsNotFollowed() throws {
         let scratch = try Scratch()
         try scratch.link("lock", to: "elsewhere")
-        #expect(throws: ChannelError.self) { try LockFile.take(scratch("lock"), until: now()) }
+        #expect(throws: ChannelError.self) { try LockFile.take(scratch("lock"), until: .now) }
         #expect(scratch.names == ["lock"])
     }
 
@@ -59,7 +60,7 @@ struct LockTests {
             for _ in 0..<8 {
                 group.addTask {
                     for _ in 0..<50 {
-                        let lock = try #require(try LockFile.take(scratch("lock"), until: now() + 60_000))
+                        let lock = try #require(try LockFile.take(scratch("lock"), until: .now + .seconds(60)))
                         let count = try #require(Int(try scratch.read("count")))
                         try scratch.write("count", String(count + 1))
                         lock.release()

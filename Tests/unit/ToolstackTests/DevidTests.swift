@@ -1,6 +1,6 @@
 import Channel
 import Testing
-import XenStore
+import XenConsole
 
 @testable import Toolstack
 
@@ -24,16 +24,16 @@ struct DevidTests {
     }
 
     @Test func consoleNumbersAreDecimalAndNotZero() {
-        #expect(Console(domid: 1, entry: "3")?.devid == 2)
+        #expect(ConsoleAddress(domid: 1, entry: "3")?.devid == 2)
         for entry: Bytes in ["0", "", "-1", "03", "3x", "2147483648", "99999999999999999999"] {
-            #expect(Console(domid: 1, entry: entry) == nil)
+            #expect(ConsoleAddress(domid: 1, entry: entry) == nil)
         }
     }
 
     @Test func backendPaths() {
-        #expect(Console.domid(ofBackend: "/local/domain/12/backend/console/1/1") == 12)
+        #expect(ConsoleAddress.domid(ofBackend: "/local/domain/12/backend/console/1/1") == 12)
         for path: Bytes in ["", "/local/domain/", "/local/domain/x/", "/local/domain/4294967296/a", "/a/1"] {
-            #expect(Console.domid(ofBackend: path) == nil)
+            #expect(ConsoleAddress.domid(ofBackend: path) == nil)
         }
     }
 

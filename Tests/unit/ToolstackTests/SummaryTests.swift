@@ -1,5 +1,6 @@
 import Channel
 import Testing
+import XenConsole
 import XenStore
 
 @testable import Toolstack
@@ -31,7 +32,10 @@ struct SummaryTests {
             devid: Int32.max - 1, name: Bytes([UInt8](repeating: 0x78, count: ChannelRequest.longestName)),
             backend: .domid(.max), kind: .path, path: path)
         var batch = Batch()
-        Device(request, Console(domid: .max, devid: Int32.max - 1), .max, .xenchanneld).write(&batch)
+        NewDevice(
+            plan: ChannelPlan(request: request, backendDomid: .max),
+            console: ConsoleAddress(domid: .max, devid: Int32.max - 1)
+        ).write(&batch)
         #expect(!batch.isTooLong)
     }
 }

@@ -1,8 +1,15 @@
 import CLibc
 import Channel
+import System
 import Testing
 
 @testable import XenStore
+
+/// Nobody waits.
+struct NoWaiter: StoreWaiter {
+    func run(_ batch: Batch) throws(StoreError) -> Replies { throw .disconnected(0) }
+    func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] { [] }
+}
 
 /// A xenstored that gives one answer after another.
 private final class Script: BatchRunner {
@@ -12,6 +19,8 @@ private final class Script: BatchRunner {
     init(_ answers: [(UInt32, [UInt8])]) {
         self.answers = answers
     }
+
+    func waiter() throws(StoreError) -> NoWaiter { throw .disconnected(0) }
 
     func run(_ batch: Batch) throws(StoreError) -> Replies {
         sent.append(batch.bytes)

@@ -13,7 +13,7 @@ private final class Line {
     init() {
         var ends: [Int32] = [-1, -1]
         _ = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends)
-        connection = StoreConnection(socket: ends[0])
+        connection = StoreConnection(descriptor: ends[0], isSocket: true)
         other = ends[1]
     }
 

@@ -16,6 +16,8 @@ private final class Journal: BatchRunner {
         self.ends = ends.map { [UInt8]($0.utf8) + [0] }
     }
 
+    func waiter() throws(StoreError) -> NoWaiter { throw .disconnected(0) }
+
     func run(_ batch: Batch) throws(StoreError) -> Replies {
         var text = ""
         var stream: [UInt8] = []
@@ -50,10 +52,10 @@ struct TransactionsTests {
         _ journal: Journal, _ body: (Transaction, Int) throws(StoreError) -> TransactionEnd<Int>
     ) throws(StoreError) -> Int {
         var before = Batch()
-        before.read("/before")
+        let value = before.read("/before")
         var attempt = 0
         return try journal.withTransaction(after: before, orElse: { $0 }) { (transaction, replies) throws(StoreError) in
-            #expect(try replies.value(0) == "OK\0")
+            #expect(try replies.value(value) == "OK\0")
             attempt += 1
             var batch = Batch(in: transaction)
             batch.read("/a")

@@ -29,7 +29,7 @@ struct EncodingTests {
     @Test func aRequestIsHeaderPathAndValue() {
         var batch = Batch(in: Transaction(id: 7))
         batch.read("/a")
-        #expect(batch.write("/b", "v") == 1)
+        #expect(batch.write("/b", "v") == Batch.Index(number: 1))
         #expect(batch.bytes == [2, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 3, 0, 0, 0, 0x2f, 0x61, 0]
             + [11, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 4, 0, 0, 0, 0x2f, 0x62, 0, 0x76])
         #expect(batch.starts == [0, 19])
@@ -82,23 +82,23 @@ struct DecodingTests {
             + message(1, 2, [UInt8]("x\0y\0".utf8))
         let found = try replies(to: batch, stream, pieces: pieces)
         #expect(found.missing == 0)
-        #expect(try found.value(0) == ("v" as Bytes))
-        #expect(try found.value(1) == nil)
-        #expect(try found.children(2) == ["x", "y"])
+        #expect(try found.value(Batch.Index(number: 0)) == ("v" as Bytes))
+        #expect(try found.value(Batch.Index(number: 1)) == nil)
+        #expect(try found.children(Batch.Index(number: 2)) == ["x", "y"])
     }
 
     @Test func repliesMayComeInAnyOrder() throws {
         let stream = message(1, 2, []) + message(2, 1, [0x62]) + message(2, 0, [0x61])
         let found = try replies(to: batch, stream)
-        #expect(try found.value(0) == ("a" as Bytes))
-        #expect(try found.children(2) == [])
+        #expect(try found.value(Batch.Index(number: 0)) == ("a" as Bytes))
+        #expect(try found.children(Batch.Index(number: 2)) == [])
     }
 
     @Test func errorsHaveTheirNumbers() throws {
         for (name, number) in [("EACCES", EACCES), ("E2BIG", E2BIG), ("NONSENSE", EIO), ("", EIO)] {
             let stream = message(16, 0, [UInt8](name.utf8) + [0])
             let found = try replies(to: batch, stream)
-            #expect(throws: StoreError.refused(number)) { try found.value(0) }
+            #expect(throws: StoreError.refused(number)) { try found.value(Batch.Index(number: 0)) }
         }
     }
 
@@ -124,10 +124,10 @@ struct DecodingTests {
     @Test func transactionNumbers() throws {
         var batch = Batch()
         batch.startTransaction()
-        #expect(try replies(to: batch, message(6, 0, [UInt8]("42\0".utf8))).transaction(0) == Transaction(id: 42))
+        #expect(try replies(to: batch, message(6, 0, [UInt8]("42\0".utf8))).transaction(Batch.Index(number: 0)) == Transaction(id: 42))
         for wrong in ["", "0", "x", "4294967296", "-1"] {
             let found = try replies(to: batch, message(6, 0, [UInt8](wrong.utf8) + [0]))
-            #expect(throws: StoreError.self) { try found.transaction(0) }
+            #expect(throws: StoreError.self) { try found.transaction(Batch.Index(number: 0)) }
         }
     }
 

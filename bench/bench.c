@@ -1,0 +1,60 @@
+#include "bench.h"
+
+#include <time.h>
+
+double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+int pairs(void)
+{
+    int number = (int)number_from_env("BENCH_PAIRS", 31);
+    return number < 1 ? 1 : number;
+}
+
+void init_socket_channel(libxl_device_channel *channel)
+{
+    ours.device_channel_init(channel);
+    ours.device_channel_init_connection(channel, LIBXL_CHANNEL_CONNECTION_SOCKET);
+    channel->name = strdup("org.example.agent");
+    channel->u.socket.path = strdup("/var/run/guests/17/org.example.agent");
+}
+
+void report(const char *subject, const char *unit, const struct contender *contenders, int many,
+            double *const *values, int count)
+{
+    int c, n;
+
+    printf("{\"subject\": \"%s\", \"unit\": \"%s\", \"series\": {", subject, unit);
+    for (c = 0; c < many; c++) {
+        printf("%s\"%s\": [", c ? ", " : "", contenders[c].name);
+        for (n = 0; n < count; n++)
+            printf("%s%.4g", n ? ", " : "", values[c][n]);
+        printf("]");
+    }
+    printf("}}\n");
+    fflush(stdout);
+}
+
+void compare(const char *subject, int calls, const struct contender *contenders, int many)
+{
+    double *values[MOST_CONTENDERS], begin;
+    int count = pairs(), c, n, call;
+
+    for (c = 0; c < many; c++)
+        values[c] = calloc((size_t)count, sizeof(double));
+    for (n = -WARM_UPS; n < count; n++)
+        for (c = 0; c < many; c++) {
+            begin = now();
+            for (call = 0; call < calls; call++)
+                contenders[c].work();
+            if (n >= 0)
+                values[c][n] = (now() - begin) / calls;
+        }
+    report(subject, "us", contenders, many, values, count);
+    for (c = 0; c < many; c++)
+        free(values[c]);
+}
