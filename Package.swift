@@ -58,11 +58,15 @@ let package = Package(
             dependencies: ["System", "Channel", "ChannelJSON", "Toolstack", "XenStore", "CLibc", "CYajl", "CXen", "CXenV2"],
             exclude: ["libxlchannel.map.in"],
             swiftSettings: small),
+        .testTarget(name: "SystemTests", dependencies: ["System", "CLibc"], path: "Tests/unit/SystemTests"),
         .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON", "CLibc"], path: "Tests/unit/ChannelTests"),
         .testTarget(name: "FileSystemTests", dependencies: ["System", "FileSystem", "CLibc", "Channel"], path: "Tests/unit/FileSystemTests"),
         .testTarget(name: "QMPTests", dependencies: ["QMP", "Channel"], path: "Tests/unit/QMPTests"),
         .testTarget(name: "XenStoreTests", dependencies: ["System", "XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
-        .testTarget(name: "BackendTests", dependencies: ["System", "Backend", "XenConsole", "CXenIO", "CLibc", "Channel"], path: "Tests/unit/BackendTests"),
+        .testTarget(name: "XenConsoleTests", dependencies: ["Channel", "XenConsole"], path: "Tests/unit/XenConsoleTests"),
+        .testTarget(
+            name: "BackendTests", dependencies: ["System", "Channel", "FileSystem", "XenStore", "XenConsole", "Backend", "CLibc", "CXenIO"],
+            path: "Tests/unit/BackendTests"),
         .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel", "CLibc"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]

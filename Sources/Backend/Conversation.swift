@@ -1,3 +1,4 @@
+import CLibc
 import Channel
 import System
 import XenConsole
@@ -134,7 +135,7 @@ final class Conversation {
     func proceed() {
         guard isPending else { return }
         if let watches = publications.takeWatches() {
-            session.run(SingleBatch(watches)) { _ in }
+            watch(watches)
         } else if let guest = publications.takeGuest() {
             publish(guest)
         } else if let orphan = todo.orphans.popLast() {
@@ -154,6 +155,18 @@ final class Conversation {
             journal.releaseAll { table[$0] != nil }
         } else {
             isAtRest = true
+        }
+    }
+
+    private func watch(_ watches: Batch) {
+        session.run(SingleBatch(watches)) { [unowned(unsafe) self] result in
+            guard case .success(let replies) = result else { return }
+            do throws(StoreError) {
+                try replies.checkWrites()
+            } catch .refused(EEXIST) {
+            } catch {
+                log(.error, "cannot watch guests: \(error.text)")
+            }
         }
     }
 
@@ -239,6 +252,9 @@ final class Conversation {
         if let known = device {
             // It has said something since.
             guard known.unpublished == 0 else { return todo.changed.insert(address) }
+            // What was to be said of an error may have been lost with xenstored.
+            known.publishedError = reading.error
+            if reading.error != nil, known.state.hasEndpoint { actions.withdrawError(of: known) }
             if reading.isDomainGone {
                 actions.step(known, .vanished)
                 todo.orphans.append(address)

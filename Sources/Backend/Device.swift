@@ -24,7 +24,7 @@ final class Device {
     var unpublished = 0
     /// What was last written to xenstore of it may not be there.
     var mustPublish = false
-    /// What `error` says in the backend's directory; empty when it is there and not known.
+    /// What `error` says in the backend's directory.
     var publishedError: Bytes?
     /// When to try again what failed; nil for nothing.
     var retryAt: Instant?

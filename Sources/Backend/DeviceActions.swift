@@ -12,6 +12,8 @@ final class DeviceActions {
     private let channels: EventChannels
     private let endpoints: Endpoints
 
+    private static var longestCause: Int { 1024 }
+
     init(
         _ log: Log, _ table: DeviceTable, _ publications: Publications, _ ready: ReadyDevices, _ retries: Retries,
         _ grants: Grants, _ channels: EventChannels, _ endpoints: Endpoints
@@ -84,21 +86,26 @@ final class DeviceActions {
         do throws(ChannelError) {
             try device.endpoint.open()
         } catch {
-            let cause = error.message.bytes
+            // A word of the toolstack's in it may be as long as a node.
+            let cause = Bytes(error.message.bytes.array.prefix(Self.longestCause))
             if device.failures == 0 || device.publishedError != cause { log.error(of: device, "\(error.message); trying again") }
             if device.publishedError != cause { publications.write(device, .error, cause) }
             device.publishedError = cause
             return .endpointFailed
         }
-        device.retryAt = nil
         device.failures = 0
-        if device.publishedError != nil { publications.remove(device, .error) }
-        device.publishedError = nil
+        withdrawError(of: device)
         let terminal = device.endpoint.terminal
         if let terminal { publications.write(device, terminal: terminal) }
         let connection = device.description.connection
         log(.info, "\(device.title): opened as \(Text(unquoted: device.description.word)) \(terminal ?? connection?.path ?? "")")
         return .endpointOpened
+    }
+
+    /// Removes what `error` says in the backend's directory.
+    func withdrawError(of device: Device) {
+        if device.publishedError != nil { publications.remove(device, .error) }
+        device.publishedError = nil
     }
 
     private func mapRing(_ location: RingLocation, of device: Device) -> DeviceEvent {

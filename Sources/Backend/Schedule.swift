@@ -51,17 +51,26 @@ final class Retries: Schedule {
     override func due(_ device: Device) -> Instant? { device.retryAt }
     override func setDue(_ due: Instant?, of device: Device) { device.retryAt = due }
 
-    /// Tries again in a second: bytes wait.
-    func add(_ device: Device) {
-        add(device, in: .seconds(1))
+    /// How long until it is tried again, for what bytes wait for.
+    private let pause: Interval
+
+    init(pause: Interval = .seconds(1)) {
+        self.pause = pause
     }
 
-    /// Tries again after 1 to 60 seconds, longer from failure to failure, and
-    /// at other times than others that failed at the same moment.
+    /// Tries again soon: bytes wait.
+    func add(_ device: Device) {
+        add(device, in: pause)
+    }
+
+    /// Tries again after 1 to 60 pauses, longer from failure to failure, and at
+    /// other times than others that failed at the same moment.
     func addLonger(_ device: Device) {
-        let seconds: Int64 = min(60, 1 << Int64(min(device.failures, 6)))
+        let factor: Int64 = min(60, 1 << Int64(min(device.failures, 6)))
         device.failures += 1
-        add(device, in: .milliseconds(seconds * 1000 + Instant.now.fraction % (seconds * 250)))
+        let shortest = pause.microseconds * factor
+        let spread = shortest > 0 ? Instant.now.fraction % (shortest / 4 + 1) : 0
+        add(device, in: .microseconds(shortest + spread))
     }
 }
 

@@ -44,16 +44,22 @@ public struct Directories: Exchange {
         var replies = replies
         while let position = long.last {
             var exchange = parts ?? DirectoryInParts(paths[position])
-            switch try exchange.next(replies) {
-            case .send(let batch):
-                parts = exchange
-                return .send(batch)
-            case .done(let names):
-                children[position] = names ?? []
-                parts = nil
-                long.removeLast()
-                replies = nil
+            do throws(StoreError) {
+                switch try exchange.next(replies) {
+                case .send(let batch):
+                    parts = exchange
+                    return .send(batch)
+                case .done(let names):
+                    children[position] = names ?? []
+                }
+            } catch .refused {
+                // As in a listing: one of them does not keep the others from being read.
+            } catch {
+                throw error
             }
+            parts = nil
+            long.removeLast()
+            replies = nil
         }
         return .done(children)
     }
