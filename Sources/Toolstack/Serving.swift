@@ -7,17 +7,14 @@ extension Toolstack {
     /// Waits until the backends of devices that were just added serve them.
     ///
     /// - Throws: `.failed` with a backend's own words, `.timedOut` when it is silent.
+    ///
+    /// - Parameter waiter: watches what `watchedNodes` gives.
     func waitUntilServed(_ devices: [NewDevice], by waiter: Runner.Waiter) throws(ChannelError) {
-        var watched: [Bytes] = []
-        for device in devices {
-            watched.append(device.backend)
-            if !device.plan.program.outlivesGuest { watched.append(device.console.record) }
-        }
         /// The positions of those whose backends have not answered.
         var silent = Array(devices.indices)
         var outcome: ServingOutcome?
         try attempt("waiting for the backend") { () throws(StoreError) in
-            _ = try waiter.waitForChange(at: watched, until: .now + patience) { batch in
+            _ = try waiter.waitForChange(until: .now + patience) { batch in
                 silent.map { ServingReads(devices[$0], asking: &batch) }
             } look: { (replies, reads) throws(StoreError) -> Bool? in
                 var still: [Int] = []
@@ -43,6 +40,30 @@ extension Toolstack {
         }
         throw ChannelError(kind, "\(device.title): \(cause)", at: position)
     }
+}
+
+/// What tells of the backends of devices that are added, without what is watched already.
+func watchedNodes(_ devices: [NewDevice], beside watched: inout [Bytes]) -> [Bytes] {
+    var nodes: [Bytes] = []
+    for device in devices {
+        if !watched.contains(device.backend) { nodes.append(device.backend) }
+        let record = device.console.record
+        if !device.plan.program.outlivesGuest, !watched.contains(record) { nodes.append(record) }
+    }
+    watched.append(contentsOf: nodes)
+    return nodes
+}
+
+/// The nodes that tell the states of devices' backends.
+func states(of devices: [NewDevice]) -> [Bytes] {
+    var nodes: [Bytes] = []
+    for device in devices { nodes.append(device.backend / BackendNode.state) }
+    return nodes
+}
+
+func areServed(_ states: [Bytes?]) -> Bool {
+    for state in states where !XenbusState(state).isServed { return false }
+    return true
 }
 
 /// The reads that tell whether a device that was just added is served.

@@ -99,8 +99,14 @@ public final class StoreConnection {
 
     /// Sends a batch and waits for all of its replies.
     public func run(_ batch: Batch) throws(StoreError) -> Replies {
-        let deadline = Instant.now + Self.timeLimit
+        try finishWatching()
         try start(batch)
+        return try finish()
+    }
+
+    /// Waits for all the replies to the batch under way.
+    private func finish() throws(StoreError) -> Replies {
+        let deadline = Instant.now + Self.timeLimit
         while true {
             do throws(StoreError) {
                 if let replies = try waitAndProceed(until: deadline) { return replies }
@@ -109,6 +115,25 @@ public final class StoreConnection {
                 throw error
             }
         }
+    }
+
+    public func watch(_ paths: [Bytes]) throws(StoreError) {
+        guard !paths.isEmpty else { return }
+        try finishWatching()
+        var batch = Batch()
+        for path in paths { batch.watch(path, token: "wait") }
+        try start(batch)
+        do throws(StoreError) {
+            try sendRequests()
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    /// Waits for the answers to `watch`.
+    private func finishWatching() throws(StoreError) {
+        if isUnderWay { try finish().check() }
     }
 
     private func waitAndProceed(until deadline: Instant) throws(StoreError) -> Replies? {
@@ -267,6 +292,7 @@ public final class StoreConnection {
 
     /// Waits for watch events until `deadline`; empty when none came.
     public func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] {
+        try finishWatching()
         while true {
             let taken = try takeEvents()
             if !taken.isEmpty || Instant.now >= deadline { return taken }

@@ -1,4 +1,5 @@
 import CLibc
+import Channel
 import System
 
 /// How the requests of a transaction, all of them answered, are to end.
@@ -24,6 +25,8 @@ extension BatchRunner {
     ///
     /// - Parameter before: requests to go along with the transaction's start,
     ///   outside of it; their replies are given to `body`.
+    /// - Parameter afterwards: nodes to be read right after the commit; `seen` gets
+    ///   their values, unless one of them cannot be read.
     /// - Parameter attempts: how often to begin at most, for 10 s at the longest;
     ///   then it fails with EAGAIN.
     @discardableResult
@@ -31,12 +34,13 @@ extension BatchRunner {
         after before: Batch = Batch(),
         attempts: UInt32 = .max,
         orElse convert: (StoreError) -> Failure,
+        afterwards: () -> [Bytes] = { [] }, seen: ([Bytes?]) -> Void = { _ in },
         _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
         var outcome: Swift.Result<Result, Failure>?
         do throws(StoreError) {
             try exclusively { () throws(StoreError) in
-                try repeatTransaction(after: before, attempts) { (transaction, replies) in
+                try repeatTransaction(after: before, attempts, afterwards, seen) { (transaction, replies) in
                     do throws(Failure) {
                         switch try body(transaction, replies) {
                         case .commit(let result, let last):
@@ -63,7 +67,8 @@ extension BatchRunner {
     /// The same for whatever a body makes, which it keeps itself.
     @inline(never)
     private func repeatTransaction(
-        after before: Batch, _ attempts: UInt32, _ body: (Transaction, Replies) -> TransactionEnd<Bool>
+        after before: Batch, _ attempts: UInt32, _ afterwards: () -> [Bytes], _ seen: ([Bytes?]) -> Void,
+        _ body: (Transaction, Replies) -> TransactionEnd<Bool>
     ) throws(StoreError) {
         let deadline = Instant.now + StoreConnection.timeLimit
         var attempt: UInt32 = 0
@@ -77,7 +82,11 @@ extension BatchRunner {
                 do throws(StoreError) {
                     var commit = last ?? Batch(in: transaction)
                     let end = commit.endTransaction(commit: true)
-                    _ = try run(commit).payload(end)
+                    let reads = commit.next
+                    for path in afterwards() { commit.readOutside(path) }
+                    let replies = try run(commit)
+                    _ = try replies.payload(end)
+                    if let values = replies.values(from: reads) { seen(values) }
                     return
                 } catch {
                     guard error == .refused(EAGAIN) else { throw error }
