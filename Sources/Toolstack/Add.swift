@@ -41,7 +41,6 @@ extension Toolstack {
         // What a commit may have made.
         var devices: [NewDevice] = []
         var isServed = false
-        var watched: [Bytes] = []
         do throws(ChannelError) {
             _ = try store.withTransaction(
                 after: before,
@@ -49,8 +48,7 @@ extension Toolstack {
                     if case .refused = error { devices = [] }
                     return ChannelError(error, while: doing)
                 },
-                afterwards: { states(of: devices) },
-                seen: { isServed = areServed($0) }
+                seen: { isServed = XenbusState($0).isServed }
             ) { (transaction, before) throws(ChannelError) -> TransactionEnd<Bool> in
                 devices = []
                 // Made from what was there before the transaction. What is read
@@ -66,12 +64,9 @@ extension Toolstack {
                 let new = try staged.devices.get()
                 try attempt(doing) { () throws(StoreError) in try staged.checkWrites() }
                 try checkFiles(plans, of: domid)
-                // Before the commit. Another attempt may have watched them already.
-                try attempt(doing) { () throws(StoreError) in
-                    try waiter.watch(watchedNodes(new, beside: &watched))
-                }
+                try attempt(doing) { () throws(StoreError) in try waiter.watch(watchedNodes(new)) }
                 devices = new
-                return .commit(true)
+                return .commit(true, next: new.count == 1 ? new[0].backend / BackendNode.state : nil)
             }
             // Another toolstack may have added one with the same file meanwhile: it finds this one.
             try checkFiles(plans, of: domid, beside: devices)

@@ -99,8 +99,7 @@ extension Toolstack {
         _ end: Farewell.End, _ farewell: inout Farewell, seen: (Bytes?) -> Void = { _ in }
     ) throws(StoreError) -> Bool {
         let served = farewell.served
-        let state = farewell.state(.backend)
-        return try store.withTransaction(orElse: { $0 }, afterwards: { [state] }, seen: { seen($0[0]) }) { (transaction, _) throws(StoreError) in
+        return try store.withTransaction(orElse: { $0 }, seen: seen) { (transaction, _) throws(StoreError) in
             var batch = Batch(in: transaction)
             let backend = batch.read(farewell.state(.backend))
             let before = end == .backend ? backend : batch.read(farewell.state(end))
@@ -119,7 +118,7 @@ extension Toolstack {
             }
             farewell.remember(stateBefore, of: end)
             try replies.checkWrites()
-            return .commit(true)
+            return .commit(true, next: farewell.state(.backend))
         }
     }
 

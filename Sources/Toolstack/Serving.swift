@@ -42,28 +42,14 @@ extension Toolstack {
     }
 }
 
-/// What tells of the backends of devices that are added, without what is watched already.
-func watchedNodes(_ devices: [NewDevice], beside watched: inout [Bytes]) -> [Bytes] {
+/// What tells of the backends of devices that are added.
+func watchedNodes(_ devices: [NewDevice]) -> [Bytes] {
     var nodes: [Bytes] = []
     for device in devices {
-        if !watched.contains(device.backend) { nodes.append(device.backend) }
-        let record = device.console.record
-        if !device.plan.program.outlivesGuest, !watched.contains(record) { nodes.append(record) }
+        nodes.append(device.backend)
+        if !device.plan.program.outlivesGuest { nodes.append(device.console.record) }
     }
-    watched.append(contentsOf: nodes)
     return nodes
-}
-
-/// The nodes that tell the states of devices' backends.
-func states(of devices: [NewDevice]) -> [Bytes] {
-    var nodes: [Bytes] = []
-    for device in devices { nodes.append(device.backend / BackendNode.state) }
-    return nodes
-}
-
-func areServed(_ states: [Bytes?]) -> Bool {
-    for state in states where !XenbusState(state).isServed { return false }
-    return true
 }
 
 /// The reads that tell whether a device that was just added is served.

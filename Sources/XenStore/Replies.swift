@@ -62,16 +62,6 @@ public struct Replies: Sendable {
         }
     }
 
-    /// The values that were read from `start` on; nil when one cannot be read.
-    func values(from start: Batch.Index) -> [Bytes?]? {
-        var values: [Bytes?] = []
-        for number in start.number..<answers.count {
-            guard let value = try? value(Batch.Index(number: number)) else { return nil }
-            values.append(value)
-        }
-        return values
-    }
-
     /// Whether xenstored says that there is no such node. A domain without the
     /// right to know is told something else.
     public func isMissing(_ index: Batch.Index) -> Bool {

@@ -22,6 +22,8 @@ public final class StoreConnection {
     public let isSocket: Bool
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
+    /// How often `watch` was called.
+    private var watches = 0
     /// The batch that is under way, what came of its replies, and how much of it was sent.
     private var batch = Batch()
     private var replies = Replies(to: Batch())
@@ -118,10 +120,11 @@ public final class StoreConnection {
     }
 
     public func watch(_ paths: [Bytes]) throws(StoreError) {
-        guard !paths.isEmpty else { return }
         try finishWatching()
+        // The same nodes may be watched again.
+        watches += 1
         var batch = Batch()
-        for path in paths { batch.watch(path, token: "wait") }
+        for path in paths { batch.watch(path, token: Bytes(decimal: watches)) }
         try start(batch)
         do throws(StoreError) {
             try sendRequests()
