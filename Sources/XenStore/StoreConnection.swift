@@ -22,6 +22,8 @@ public final class StoreConnection {
     public let isSocket: Bool
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
+    /// How often `watch` was called.
+    private var watches = 0
     /// The batch that is under way, what came of its replies, and how much of it was sent.
     private var batch = Batch()
     private var replies = Replies(to: Batch())
@@ -99,8 +101,14 @@ public final class StoreConnection {
 
     /// Sends a batch and waits for all of its replies.
     public func run(_ batch: Batch) throws(StoreError) -> Replies {
-        let deadline = Instant.now + Self.timeLimit
+        try finishWatching()
         try start(batch)
+        return try finish()
+    }
+
+    /// Waits for all the replies to the batch under way.
+    private func finish() throws(StoreError) -> Replies {
+        let deadline = Instant.now + Self.timeLimit
         while true {
             do throws(StoreError) {
                 if let replies = try waitAndProceed(until: deadline) { return replies }
@@ -109,6 +117,26 @@ public final class StoreConnection {
                 throw error
             }
         }
+    }
+
+    public func watch(_ paths: [Bytes]) throws(StoreError) {
+        try finishWatching()
+        // The same nodes may be watched again.
+        watches += 1
+        var batch = Batch()
+        for path in paths { batch.watch(path, token: Bytes(decimal: watches)) }
+        try start(batch)
+        do throws(StoreError) {
+            try sendRequests()
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    /// Waits for the answers to `watch`.
+    private func finishWatching() throws(StoreError) {
+        if isUnderWay { try finish().check() }
     }
 
     private func waitAndProceed(until deadline: Instant) throws(StoreError) -> Replies? {
@@ -267,6 +295,7 @@ public final class StoreConnection {
 
     /// Waits for watch events until `deadline`; empty when none came.
     public func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] {
+        try finishWatching()
         while true {
             let taken = try takeEvents()
             if !taken.isEmpty || Instant.now >= deadline { return taken }
