@@ -17,6 +17,7 @@
 
 /* Declared by glibc under _GNU_SOURCE alone, which gives strerror_r another meaning. */
 char *secure_getenv(const char *name);
+int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *deadline);
 
 /* The same file by a descriptor above those of the standard streams: where a
  * program has closed one, what it prints would go into the file.  Takes over

@@ -54,7 +54,7 @@ public final class StoreConnection {
     /// of a class that throws leaves the object behind.
     ///
     /// - Parameter patience: how long to wait for a place in xenstored's queue of new connections.
-    /// - Throws: `.disconnected`.
+    /// - Throws: `.disconnected`; `.timedOut` without such a place.
     public static func open(
         bySocket: Bool = false, patience: Interval = StoreConnection.timeLimit
     ) throws(StoreError) -> StoreConnection {
@@ -93,13 +93,16 @@ public final class StoreConnection {
         do throws(Errno) {
             return try connectToSocket(path, until: .now + patience)
         } catch {
-            throw .disconnected(error.number)
+            throw error.isBlocked ? .timedOut : .disconnected(error.number)
         }
     }
 
     /// Sends a batch and waits for all of its replies.
     public func run(_ batch: Batch) throws(StoreError) -> Replies {
-        let deadline = Instant.now + Self.timeLimit
+        try run(batch, until: .now + Self.timeLimit)
+    }
+
+    public func run(_ batch: Batch, until deadline: Instant) throws(StoreError) -> Replies {
         try start(batch)
         while true {
             do throws(StoreError) {
