@@ -35,6 +35,7 @@ public final class Server {
         let poller = try Poller()
         self.poller = poller
         let journal = try Journal(options.runDirectory / "xenchanneld.journal")
+        journal.sockets = try SocketList.open(options.runDirectory / "xenchanneld.sockets")
         let table = table
         status = try StatusSocket(options.runDirectory / "xenchanneld.sock", poller) { statusDocument(table.devices) }
         grants = try Grants()
@@ -84,7 +85,13 @@ public final class Server {
         switch signal {
         case SIGHUP:
             log.reopen()
-            for device in table.devices { device.endpoint.reopen() }
+            for device in table.devices {
+                do throws(ChannelError) {
+                    try device.endpoint.reopen()
+                } catch {
+                    log(.error, "\(device.title): \(error.message); the old file goes on")
+                }
+            }
             log(.info, "files reopened")
         case SIGUSR1:
             for device in table.devices {
