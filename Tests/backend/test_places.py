@@ -169,8 +169,9 @@ def test_a_socket_whose_channel_goes_while_no_daemon_runs(store, daemon, channel
     channels.destroy(gone)
     assert (place / "gone").exists() == is_announced
     assert (place / "stays").exists()
+    opened = daemon.log().count("opened as socket")
     daemon.start()
-    wait_until(lambda: not (place / "gone").exists())
+    wait_until(lambda: daemon.log().count("opened as socket") > opened and not (place / "gone").exists())
     SocketPeer(stays).close()
 
 
