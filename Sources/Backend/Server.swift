@@ -38,15 +38,23 @@ public final class Server {
         journal.sockets = try SocketList.open(options.runDirectory / "xenchanneld.sockets")
         let table = table
         status = try StatusSocket(options.runDirectory / "xenchanneld.sock", poller) { statusDocument(table.devices) }
-        grants = try Grants()
-        channels = try EventChannels(poller, ready)
-        let endpoints = Endpoints(poller: poller, terminals: try TerminalWatch(poller), journal: journal)
-        let publications = Publications()
         session = StoreSession(log, poller)
+        let terminals: TerminalWatch
+        do throws(ChannelError) {
+            grants = try Grants()
+            channels = try EventChannels(poller, ready)
+            terminals = try TerminalWatch(poller)
+            try session.connectFirst()
+        } catch {
+            session.withdrawAnnouncement()
+            status.close()
+            throw error
+        }
+        let endpoints = Endpoints(poller: poller, terminals: terminals, journal: journal)
+        let publications = Publications()
         actions = DeviceActions(log, table, publications, ready, retries, grants, channels, endpoints)
         conversation = Conversation(log, session, table, publications, actions, retries, channels, journal)
         pump = Pump(log, ready, retries, actions)
-        try session.connectFirst()
     }
 
     /// To be called after a fork: Linux before 5.5 maps grants only for the
@@ -71,7 +79,7 @@ public final class Server {
             conversation.proceed()
             pump.run()
         }
-        shutDown()
+        end()
     }
 
     /// How long to wait for events; nil for as long as it takes.
@@ -106,7 +114,9 @@ public final class Server {
     /// Closes every device in order: what guests wrote is delivered and endpoints are
     /// closed. The states stay, since the guests do: the next daemon goes on with
     /// their rings.
-    private func shutDown() {
+    ///
+    /// For a daemon that cannot go on at its start, too.
+    public func end() {
         for device in table.devices {
             if let ring = device.ring {
                 _ = try? device.moveFromGuest(ring)

@@ -7,14 +7,13 @@ public func receive(
     from descriptor: Int32, atMost limit: Int, _ use: (UnsafeRawBufferPointer) -> Void
 ) throws(Errno) -> Int {
     try withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer -> Result<Int, Errno> in
-        // A buffer of this size comes from malloc.
-        guard let start = buffer.baseAddress else { return .failure(Errno(ENOMEM)) }
         do throws(Errno) {
-            let count = try valueOrErrno(.receive) { read(descriptor, start, buffer.count) }
+            let count = try valueOrErrno(.receive) { read(descriptor, buffer.baseAddress, buffer.count) }
             use(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             return .success(count)
         } catch {
-            return .failure(error)
+            // A buffer of this size comes from malloc. Swift does not look whether it got one; the kernel does.
+            return .failure(error.number == EFAULT ? Errno(ENOMEM) : error)
         }
     }.get()
 }
