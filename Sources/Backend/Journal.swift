@@ -36,6 +36,8 @@ final class Journal {
     private let descriptor: Int32
     private static var capacity: Int { 16384 }
     private static var length: Int { capacity * MemoryLayout<Entry>.stride }
+    /// What is kept of sockets, as the journal is of files.
+    var sockets: SocketList?
     /// No entry from here on was ever used.
     private var end = 0
 
@@ -107,6 +109,7 @@ final class Journal {
             let owner = ConsoleAddress(domid: entries[index].domain &- 1, number: UInt64(entries[index].console))
             if owner.map(isKept) != true { release(index) }
         }
+        sockets?.removeAll(but: isKept)
     }
 
     /// From now on the owner's bytes are those of this ring; of an earlier one nothing is under way.
