@@ -20,6 +20,7 @@ XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
 # The python3 of the PATH if it has what the tests want, or else Debian's.
 PYTHON        ?= $(shell python3 -c 'import pytest, hypothesis' 2>/dev/null && echo python3 || echo /usr/bin/python3)
 
+COMMA   := ,
 SWIFT   := $(shell command -v swift)
 CLANG   := $(dir $(realpath $(SWIFT)))clang
 BUILD   := .build
@@ -72,7 +73,7 @@ unit: | $(SWIFT_STATE)/tmp ## run the unit tests; SANITIZE=address or thread
 fuzz: | $(SWIFT_STATE)/tmp ## fuzz for FUZZ_SECONDS each (20): make fuzz TARGET=wire FUZZ_SECONDS=3600
 	$(need_swift)
 	XLCHANNEL_FUZZ=1 $(SWIFT_RUN) build $(SWIFTPM_PATHS) -c release --scratch-path $(BUILD)/fuzz --product Fuzz \
-	    --sanitize=fuzzer --sanitize=address -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug
+	    $(foreach option,-sanitize=fuzzer$(COMMA)address -enable-testing -assert-config Debug,-Xswiftc $(option))
 	$(SWIFT_RUN)c -sanitize=fuzzer,address -use-ld=lld -o $(BUILD)/fuzz/fuzzer $(BUILD)/fuzz/release/libFuzz.a \
 	    -lyajl -lxengnttab -lxenevtchn
 	Tests/fuzz/run $(or $(FUZZ_SECONDS),20) $(TARGET)

@@ -44,13 +44,14 @@ public struct Directories: Exchange {
         var replies = replies
         while let position = long.last {
             var exchange = parts ?? DirectoryInParts(paths[position])
+            // A second reference would make each part copy all of those before.
+            parts = nil
             switch try exchange.next(replies) {
             case .send(let batch):
                 parts = exchange
                 return .send(batch)
             case .done(let names):
                 children[position] = names ?? []
-                parts = nil
                 long.removeLast()
                 replies = nil
             }
