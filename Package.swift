@@ -71,3 +71,16 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The functions over bytes that `make fuzz` links with libFuzzer.
+if Context.environment["XLCHANNEL_FUZZ"] == "1" {
+    package.products.append(.library(name: "Fuzz", type: .static, targets: ["Fuzz"]))
+    package.targets.append(
+        .target(
+            name: "Fuzz",
+            dependencies: [
+                "System", "Channel", "ChannelJSON", "QMP", "XenStore", "XenConsole", "Backend", "Toolstack", "CLibc", "CXenIO",
+                "CYajl",
+            ],
+            path: "Tests/fuzz/targets", swiftSettings: common))
+}

@@ -44,6 +44,8 @@ public struct Directories: Exchange {
         var replies = replies
         while let position = long.last {
             var exchange = parts ?? DirectoryInParts(paths[position])
+            // A second reference would make each part copy all of those before.
+            parts = nil
             do throws(StoreError) {
                 switch try exchange.next(replies) {
                 case .send(let batch):
@@ -57,7 +59,6 @@ public struct Directories: Exchange {
             } catch {
                 throw error
             }
-            parts = nil
             long.removeLast()
             replies = nil
         }
