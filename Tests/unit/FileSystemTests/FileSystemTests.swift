@@ -160,8 +160,14 @@ struct PlaceTests {
     }
 }
 
-/// The scratch directories are below one that everybody can write.
 struct WayTests {
+    /// A scratch directory in which everybody can write.
+    private func openScratch() throws -> Scratch {
+        let scratch = try Scratch()
+        try #require(scratch("").withCString { chmod($0, 0o1777) } == 0)
+        return scratch
+    }
+
     private func refusal(_ body: () throws -> Void) -> String {
         do {
             try body()
@@ -176,7 +182,7 @@ struct WayTests {
     }
 
     @Test func linksThatOthersCanChangeAreNotFollowed() throws {
-        let scratch = try Scratch(), victim = try Scratch()
+        let scratch = try openScratch(), victim = try Scratch()
         try scratch.makeDirectory("real")
         try scratch.link("link", to: "real")
         try scratch.link("real/deep", to: "../../" + (victim.path as NSString).lastPathComponent)
@@ -198,9 +204,9 @@ struct WayTests {
         #expect(scratch.exists("real/log"))
     }
 
-    @Test func linksThatOnlyRootCanChangeAreFollowed() throws {
-        // As on every system; a test without root's rights cannot make one.
-        guard geteuid() == 0, (try? status(of: "/var/run"))?.isSymbolicLink == true else { return }
+    /// /var/run is one, on every system; only root can make others.
+    @Test(.enabled(if: geteuid() == 0)) func linksThatOnlyRootCanChangeAreFollowed() throws {
+        try #require(try status(of: "/var/run").isSymbolicLink)
         let name = "xlchannel-" + UUID().uuidString
         let path = { (name: String) in Bytes(("/var/run/" + name).utf8) }
         try FileManager.default.createDirectory(atPath: "/run/" + name, withIntermediateDirectories: false)
@@ -232,9 +238,11 @@ struct WayTests {
     }
 
     @Test func theDirectoryMustStayTheSame() throws {
-        let scratch = try Scratch()
+        let scratch = try openScratch()
         try scratch.makeDirectory("place")
         let log = try LogFile(scratch("place/log")), socket = try ListeningSocket(scratch("place/socket"))
+        // It is locked while it is open.
+        close(log.descriptor)
         close(try LogFile(scratch("place/log"), in: log.directory).descriptor)
         try FileManager.default.moveItem(atPath: scratch.path + "/place", toPath: scratch.path + "/old")
         try scratch.makeDirectory("place")
@@ -247,7 +255,6 @@ struct WayTests {
         socket.unlink()
         #expect(scratch.exists("place/socket"))
         #expect(!scratch.exists("place/log"))
-        close(log.descriptor)
         close(socket.descriptor)
         // A first time has nothing to compare with.
         close(try LogFile(scratch("place/log")).descriptor)
