@@ -43,6 +43,15 @@ TARGETS = [
     Target("memory-of-100", "memory for a guest, of 100", PEER, None, 0.05),
 ]
 
+# The other directions of a stream in nested Xen; see bench/xen/measure.py.
+for _name, _title in (("duplex", "256 KB in both directions at once"), ("swallow", "256 KB to the guest"),
+                      ("requests", "1,000 lines of 100 bytes, each answered")):
+    for _condition, _where in (("idle", "dom0 idle"), ("busy", "dom0 busy")):
+        TARGETS += [
+            Target(f"xen-{_name}-{_condition}-throughput", f"nested Xen: {_title}, {_where}, throughput", PEER, 1.0, 1.5, True),
+            Target(f"xen-{_name}-{_condition}-cpu", f"nested Xen: {_title}, {_where}, CPU per MB", PEER, 0.5, None),
+        ]
+
 # bench/growth: what grows with the channels, by how the subjects begin.
 GROWTH = [
     ("growth-start-daemon", "daemon starts, all are there"),

@@ -20,8 +20,7 @@
  *      ERROR_INVAL             a bad or NULL argument, an invalid channel
  *      ERROR_DOMAIN_NOTFOUND   no such guest, or no such backend domain
  *      ERROR_NOTFOUND          no such channel
- *      ERROR_DEVICE_EXISTS     the devid or the name is taken, or another
- *                              channel has the file of a PATH
+ *      ERROR_DEVICE_EXISTS     the devid or the name is taken
  *      ERROR_NOT_READY         xenchanneld is not running in the backend domain
  *                              and the guest has no QEMU
  *      ERROR_TIMEDOUT          xenstored, the backend, QEMU or the guest does not

@@ -63,13 +63,10 @@ extension Toolstack {
                 try checkNames(plans, beside: names)
                 let new = try staged.devices.get()
                 try attempt(doing) { () throws(StoreError) in try staged.checkWrites() }
-                try checkFiles(plans, of: domid)
                 try attempt(doing) { () throws(StoreError) in try waiter.watch(watchedNodes(new)) }
                 devices = new
                 return .commit(true, next: new.count == 1 ? new[0].backend / BackendNode.state : nil)
             }
-            // Another toolstack may have added one with the same file meanwhile: it finds this one.
-            try checkFiles(plans, of: domid, beside: devices)
             if !isServed { try waitUntilServed(devices, by: waiter) }
             try save(devices, saving)
         } catch {

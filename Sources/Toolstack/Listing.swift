@@ -170,7 +170,9 @@ func channelTitle(devid: Int32) -> Text { channelTitle(name: Bytes(), devid: dev
 
 /// The entries of a directory that are numbers, in order.
 func sortedNumbers(_ entries: [Bytes]) -> [UInt64] {
-    entries.compactMap(canonicalNumber).sorted()
+    var numbers = entries.compactMap(canonicalNumber)
+    heapSort(&numbers)
+    return numbers
 }
 
 extension ChannelError {
@@ -180,4 +182,23 @@ extension ChannelError {
 
     /// The domain is named by the caller.
     static var noDomain: ChannelError { ChannelError(.domainNotFound, "there is no such domain") }
+}
+
+/// Sorts in place. The standard library's sort would be 3 KB of the library.
+private func heapSort(_ numbers: inout [UInt64]) {
+    func siftDown(_ start: Int, _ end: Int) {
+        var root = start
+        while 2 * root + 1 < end {
+            var child = 2 * root + 1
+            if child + 1 < end, numbers[child] < numbers[child + 1] { child += 1 }
+            guard numbers[root] < numbers[child] else { return }
+            numbers.swapAt(root, child)
+            root = child
+        }
+    }
+    for start in stride(from: numbers.count / 2 - 1, through: 0, by: -1) { siftDown(start, numbers.count) }
+    for end in stride(from: numbers.count - 1, to: 0, by: -1) {
+        numbers.swapAt(0, end)
+        siftDown(0, end)
+    }
 }

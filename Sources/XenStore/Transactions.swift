@@ -40,8 +40,10 @@ extension BatchRunner {
     ) throws(Failure) -> Result {
         var outcome: Swift.Result<Result, Failure>?
         do throws(StoreError) {
-            try exclusively { () throws(StoreError) in
-                try repeatTransaction(after: before, attempts, seen) { (transaction, replies) in
+            // What others take before it counts: behind one that hangs, nobody waits for longer than it does.
+            let deadline = Instant.now + StoreConnection.timeLimit
+            try exclusively(until: deadline) { () throws(StoreError) in
+                try repeatTransaction(after: before, attempts, until: deadline, seen) { (transaction, replies) in
                     do throws(Failure) {
                         switch try body(transaction, replies) {
                         case .commit(let result, let last, let next):
@@ -68,15 +70,14 @@ extension BatchRunner {
     /// The same for whatever a body makes, which it keeps itself.
     @inline(never)
     private func repeatTransaction(
-        after before: Batch, _ attempts: UInt32, _ seen: (Bytes?) -> Void,
+        after before: Batch, _ attempts: UInt32, until deadline: Instant, _ seen: (Bytes?) -> Void,
         _ body: (Transaction, Replies) -> TransactionEnd<Bool>
     ) throws(StoreError) {
-        let deadline = Instant.now + StoreConnection.timeLimit
         var attempt: UInt32 = 0
         var opening = before
         let start = opening.startTransaction()
         while true {
-            let replies = try run(opening)
+            let replies = try run(opening, until: deadline)
             let transaction = try replies.transaction(start)
             switch body(transaction, replies) {
             case .commit(_, let last, let next):
