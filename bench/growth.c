@@ -9,16 +9,14 @@
  * thousand guests would be most of the run.
  */
 #include "recording.h"
-#include "shared.h"
+#include "pieces.h"
 
-#include <spawn.h>
-#include <sys/socket.h>
+#include <poll.h>
 #include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
-enum { FIRST = 1000, EACH = 5, MOST_CONNECTIONS = 64 };
+enum { FIRST = 1000, EACH = 5, ROUNDS = 3, MOST_ROUNDS = 16 };
 
 static struct shared *sent;
 static pid_t daemon_pid, xenstored_pid;
@@ -27,32 +25,31 @@ static char *directory;
 
 /* ---- CPU time, in ms ---------------------------------------------------------- */
 
-static double cpu_of(pid_t process)
-{
-    char path[64];
-    unsigned long long ns = 0;
-    FILE *f;
+/* What the library spends looking for replies that xenstored has not sent: the longer xenstored takes, the more. */
+static double waiting;
 
-    snprintf(path, sizeof path, "/proc/%d/schedstat", process);
-    f = fopen(path, "r");
-    if (!f || fscanf(f, "%llu", &ns) != 1)
-        give_up("cannot read %s", path);
-    fclose(f);
-    return (double)ns / 1e6;
+/* Instead of libc's, also for the library: the program is linked with -rdynamic. */
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    double begin = own_cpu();
+    int result = (int)syscall(SYS_poll, fds, count, timeout);
+    waiting += own_cpu() - begin;
+    return result;
 }
 
-static double own_cpu(void)
+int sched_yield(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+    double begin = own_cpu();
+    int result = (int)syscall(SYS_sched_yield);
+    waiting += own_cpu() - begin;
+    return result;
 }
 
-struct costs { double daemon, library, xenstored; };
+struct costs { double daemon, library, waiting, xenstored; };
 
 static struct costs costs_now(void)
 {
-    return (struct costs){ daemon_pid ? cpu_of(daemon_pid) : 0, own_cpu(), cpu_of(xenstored_pid) };
+    return (struct costs){ daemon_pid ? cpu_of(daemon_pid) : 0, own_cpu(), waiting, cpu_of(xenstored_pid) };
 }
 
 static bool is_asleep(pid_t process)
@@ -120,142 +117,14 @@ static void stop_daemon(void)
     daemon_pid = 0;
 }
 
-/* ---- the same requests, bare ---------------------------------------------------- */
+/* ---- the channels --------------------------------------------------------------- */
 
-/* A connection of the recording, and the one that stands for it. */
-struct line {
-    unsigned connection;
-    int fd;
-    char *rest;                 /* the beginning of a message */
-    size_t length;
-    unsigned transaction;       /* what the transaction under way is called now */
-};
-
-static int connect_bare(void)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", getenv("XENSTORED_PATH"));
-    if (connect(fd, (struct sockaddr *)&address, sizeof address))
-        give_up("no xenstored: %s", strerror(errno));
-    return fd;
-}
-
-static void receive(int fd, void *bytes, size_t length)
-{
-    while (length) {
-        ssize_t count = recv(fd, bytes, length, 0);
-        if (count <= 0)
-            give_up("xenstored went away");
-        bytes = (char *)bytes + count;
-        length -= (size_t)count;
-    }
-}
-
-/* Sends some whole messages, and waits for as many replies; the last reply is left in `reply`. */
-static void ask(int fd, const char *bytes, size_t length, unsigned count, char reply[4096])
-{
-    struct xsd_sockmsg header;
-    size_t done = 0;
-
-    while (count) {
-        if (done < length) {
-            ssize_t n = send(fd, bytes + done, length - done, MSG_DONTWAIT);
-            done += n > 0 ? (size_t)n : 0;
-            if (done < length && recv(fd, &header, sizeof header, MSG_PEEK | MSG_DONTWAIT) < 0)
-                continue;
-        }
-        receive(fd, &header, sizeof header);
-        receive(fd, reply, header.len);
-        if (header.type != XS_WATCH_EVENT)
-            count--;
-    }
-}
-
-static void replay_piece(struct line *line, const char *bytes, size_t length)
-{
-    char reply[4096], *message, *first;
-    struct xsd_sockmsg header;
-    unsigned count = 0;
-
-    line->rest = realloc(line->rest, line->length + length);
-    memcpy(line->rest + line->length, bytes, length);
-    line->length += length;
-    first = message = line->rest;
-    while ((size_t)(line->rest + line->length - message) >= sizeof header) {
-        memcpy(&header, message, sizeof header);
-        if ((size_t)(line->rest + line->length - message) < sizeof header + header.len)
-            break;
-        if (header.tx_id) {
-            header.tx_id = line->transaction;
-            memcpy(message, &header, sizeof header);
-        }
-        message += sizeof header + header.len;
-        count++;
-        if (header.type == XS_TRANSACTION_START) {
-            ask(line->fd, first, (size_t)(message - first), count, reply);
-            line->transaction = (unsigned)strtoul(reply, NULL, 10);
-            first = message;
-            count = 0;
-        }
-    }
-    ask(line->fd, first, (size_t)(message - first), count, reply);
-    line->length -= (size_t)(message - line->rest);
-    memmove(line->rest, message, line->length);
-}
-
-/* Whether a piece begins on a new connection: the library opens one to wait on. */
-static bool is_new(const char *bytes, size_t length)
-{
-    struct xsd_sockmsg header;
-    if (length < sizeof header)
-        return false;
-    memcpy(&header, bytes, sizeof header);
-    return header.type == XS_WATCH && length > sizeof header + header.len;
-}
-
-/* xenstored's time for what was recorded from `start` to `end`. */
-static double replay_all(size_t start, size_t end, unsigned long *pieces)
-{
-    struct line lines[MOST_CONNECTIONS] = { 0 };
-    double before = cpu_of(xenstored_pid);
-    unsigned many = 0, n;
-
-    while (start < end) {
-        struct piece piece;
-        const char *bytes = sent->bytes + start + sizeof piece;
-        memcpy(&piece, sent->bytes + start, sizeof piece);
-        start += sizeof piece + piece.length;
-        for (n = 0; n < many && lines[n].connection != piece.connection; n++)
-            ;
-        if (n == many) {
-            if (many++ == MOST_CONNECTIONS)
-                give_up("too many connections");
-            lines[n] = (struct line){ .connection = piece.connection, .fd = connect_bare() };
-        } else if (!(piece.connection >> 16) && is_new(bytes, piece.length)) {
-            close(lines[n].fd);
-            lines[n].fd = connect_bare();
-            lines[n].length = 0;
-        }
-        replay_piece(&lines[n], bytes, piece.length);
-        ++*pieces;
-    }
-    for (n = 0; n < many; n++) {
-        close(lines[n].fd);
-        free(lines[n].rest);
-    }
-    await_rest();
-    return cpu_of(xenstored_pid) - before;
-}
-
+/* Is shown what the library sends. */
 static void keep_ours(int fd, const char *bytes, size_t length)
 {
     if (sent)
         keep(sent, (unsigned)fd, bytes, length);
 }
-
-/* ---- the channels --------------------------------------------------------------- */
 
 static void prepare(libxl_device_channel *channel, int guest, int devid)
 {
@@ -330,7 +199,8 @@ static struct phase run_phase(const char *title, void (*work)(void))
     struct phase phase = { .title = title, .start = sent->length };
     struct costs before = costs_now();
     work();
-    phase.costs.library = own_cpu() - before.library;
+    phase.costs.waiting = waiting - before.waiting;
+    phase.costs.library = own_cpu() - before.library - phase.costs.waiting;
     await_rest();
     phase.costs.xenstored = cpu_of(xenstored_pid) - before.xenstored;
     phase.costs.daemon = daemon_pid ? cpu_of(daemon_pid) - before.daemon : 0;
@@ -338,22 +208,31 @@ static struct phase run_phase(const char *title, void (*work)(void))
     return phase;
 }
 
-static void report_phase(const struct phase *phase, bool by_daemon, bool by_library)
+/* What a phase came to in each round. */
+struct figure {
+    const char *title;
+    double daemon[MOST_ROUNDS], library[MOST_ROUNDS], xenstored[MOST_ROUNDS], bare[MOST_ROUNDS];
+};
+
+static void note(struct figure *figure, const struct phase *phase, int round)
+{
+    double before = cpu_of(xenstored_pid);
+    figure->title = phase->title;
+    figure->daemon[round] = phase->costs.daemon;
+    figure->library[round] = phase->costs.library;
+    figure->xenstored[round] = phase->costs.xenstored;
+    send_again(sent, phase->start, phase->end);
+    await_rest();
+    figure->bare[round] = cpu_of(xenstored_pid) - before;
+}
+
+static void report_figure(struct figure *figure, const char *who, double *cpu, int rounds)
 {
     static const struct contender contenders[] = { { "ours", NULL }, { "xenstored", NULL }, { "bare", NULL } };
-    double xenstored = phase->costs.xenstored, daemon = phase->costs.daemon, library = phase->costs.library;
-    unsigned long pieces = 0;
-    double bare = replay_all(phase->start, phase->end, &pieces);
     char title[64];
 
-    if (by_daemon) {
-        snprintf(title, sizeof title, "growth-%s-daemon-%d", phase->title, guests * EACH);
-        report(title, "ms", contenders, 3, (double *[]){ &daemon, &xenstored, &bare }, 1);
-    }
-    if (by_library) {
-        snprintf(title, sizeof title, "growth-%s-library-%d", phase->title, guests * EACH);
-        report(title, "ms", contenders, 3, (double *[]){ &library, &xenstored, &bare }, 1);
-    }
+    snprintf(title, sizeof title, "growth-%s-%s-%d", figure->title, who, guests * EACH);
+    report(title, "ms", contenders, 3, (double *[]){ cpu, figure->xenstored, figure->bare }, rounds);
 }
 
 static void put_guests(int number)
@@ -362,40 +241,43 @@ static void put_guests(int number)
         put(XBT_NULL, NULL, "guest", "/local/domain/%d/name", FIRST + guests);
 }
 
-static void measure(int channels)
+enum { ADD, LIST, START, DESTROY, REMOVE, PHASES };
+
+static void measure(struct figure figures[PHASES], int round)
 {
-    struct phase add, list, start, destroy, leave;
+    struct phase phases[PHASES];
+    int n;
 
     sent->length = 0;
-    put_guests(channels / EACH);
     start_daemon();
-    add = run_phase("add", add_all);
-    list = run_phase("list", list_all);
+    await_rest();
+    phases[ADD] = run_phase("add", add_all);
+    phases[LIST] = run_phase("list", list_all);
     stop_daemon();
     await_rest();
-    start = run_phase("start", start_daemon);
-    start.costs.daemon = cpu_of(daemon_pid);
-    destroy = run_phase("destroy", destroy_half);
-    leave = run_phase("remove", remove_half);
+    phases[START] = run_phase("start", start_daemon);
+    phases[START].costs.daemon = cpu_of(daemon_pid);
+    phases[DESTROY] = run_phase("destroy", destroy_half);
+    phases[REMOVE] = run_phase("remove", remove_half);
     stop_daemon();
     cut_all();
 
     /* The bare requests find what ours found. */
     put(XBT_NULL, NULL, "1", "/local/domain/0/data/xenchanneld");
-    report_phase(&add, true, true);
-    report_phase(&list, false, true);
-    report_phase(&start, true, false);
-    report_phase(&destroy, true, true);
-    report_phase(&leave, true, true);
+    for (n = 0; n < PHASES; n++)
+        note(&figures[n], &phases[n], round);
     cut_all();
     cut(XBT_NULL, "/local/domain/0/data/xenchanneld");
 }
 
 int main(void)
 {
-    int most = (int)number_from_env("GROWTH_CHANNELS", 4000), channels;
+    int most = (int)number_from_env("GROWTH_CHANNELS", 4000), rounds = (int)number_from_env("GROWTH_ROUNDS", ROUNDS);
+    int channels, round, n;
     char recording[256];
 
+    if (rounds < 1 || rounds > MOST_ROUNDS)
+        give_up("%d rounds", rounds);
     load_ours();
     open_store();
     xenstored_pid = atoi(getenv("XENHOST_XENSTORED_PID"));
@@ -407,6 +289,16 @@ int main(void)
         give_up("cannot map %s", recording);
     tap = keep_ours;
     cut(XBT_NULL, "/libxl/1"), cut(XBT_NULL, "/libxl/2"), cut(XBT_NULL, "/libxl/3");
-    for (channels = 500; channels <= most; channels *= 2)
-        measure(channels);
+    for (channels = 500; channels <= most; channels *= 2) {
+        struct figure figures[PHASES];
+        put_guests(channels / EACH);
+        for (round = 0; round < rounds; round++)
+            measure(figures, round);
+        for (n = 0; n < PHASES; n++) {
+            if (n != LIST)
+                report_figure(&figures[n], "daemon", figures[n].daemon, rounds);
+            if (n != START)
+                report_figure(&figures[n], "library", figures[n].library, rounds);
+        }
+    }
 }
