@@ -79,6 +79,8 @@ final class StoreSession {
 
     private func take(_ new: StoreConnection, _ domid: UInt32) {
         if connection !== new { attach(new) }
+        // attach may have lost it at once; then it is reconnected.
+        guard connection === new else { return }
         ownDomid = domid
         hasSocket = new.isSocket
         isConnected = true
