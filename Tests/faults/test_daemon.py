@@ -17,7 +17,7 @@ from xlchannel import Channel, Connection
 GUEST = 1
 KINDS = [Connection.PTY, Connection.PATH, Connection.SOCKET]
 # Of what a call is made for, so much is tried; all of it takes some minutes.
-EVERY = {call: 1 for call in ERRORS} if IS_WHOLE else {"epoll_ctl": 5, "write": 4, "read": 6, "send": 6, "open": 5, "malloc": 199}
+EVERY = {call: 1 for call in ERRORS} if IS_WHOLE else {"epoll_ctl": 7, "write": 11, "read": 61, "send": 29, "open": 17, "malloc": 499}
 STARTED_BY_HAND = "xenchanneld,libxengnttab,libxenevtchn,libyajl"
 
 
@@ -33,6 +33,14 @@ class FaultyDaemon(Daemon):
     @property
     def has_failed(self):
         return self.report.exists()
+
+    @property
+    def is_empty(self):
+        """It has no channels left; also what it answers may fail."""
+        try:
+            return self.status() == {"channels": []}
+        except (ValueError, OSError):
+            return False
 
     def start(self):
         with open(self.errors, "wb") as errors:
@@ -83,10 +91,10 @@ def test_every_call_fails_once(store, tmp_path, call):
         try:
             if daemon.process.poll() is None:
                 serve(store, place)
-                wait_until(lambda: daemon.status() == {"channels": []}, what)
+                wait_until(lambda: daemon.is_empty, what)
                 descriptors = daemon.open_descriptors()
                 serve(store, place)
-                wait_until(lambda: daemon.status() == {"channels": []}, what)
+                wait_until(lambda: daemon.is_empty, what)
                 # Within one: a connection to xenstored that was lost is made again meanwhile.
                 assert abs(daemon.open_descriptors() - descriptors) <= 1, what
                 assert daemon.process.poll() is None, what
@@ -111,7 +119,8 @@ def test_every_call_fails_once(store, tmp_path, call):
         total += 1
         if not daemon.has_failed:
             break
-        n += EVERY.get(call, 1)
+        # All of the start, and a part of the rest.
+        n += 1 if n < 7 else EVERY.get(call, 1)
     print(f"{call}: {total} runs, up to call {n}; {ends} ended at the start")
 
 
