@@ -13,7 +13,7 @@ DESTDIR    ?=
 # What must be on the machine, by Debian's names.
 PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev \
                  git libcurl4 libncurses6 libsqlite3-0 libxml2 # for Swift itself
-TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat qemu-system-x86 python3 \
+TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat systemd qemu-system-x86 python3 \
                  $(if $(filter /usr/bin/python3,$(PYTHON)),python3-pytest python3-hypothesis)
 BENCH_PACKAGES := python3-matplotlib
 XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
@@ -71,12 +71,14 @@ check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make
 	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)
 
 xen-overlay: all xen-deps
+	@Tests/packages systemd
 	rm -rf $(BUILD)/xen/overlay
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/xen/overlay PREFIX=/usr
 	install -d $(BUILD)/xen/overlay/usr/lib/python3/dist-packages
 	cp -r python/xlchannel $(BUILD)/xen/overlay/usr/lib/python3/dist-packages/
 	install -d $(BUILD)/xen/overlay/usr/bin $(BUILD)/xen/overlay/usr/share/xlchannel
 	cp examples/*.py $(BUILD)/xen/overlay/usr/share/xlchannel/
+	Tests/support/confined --compile $(BUILD)/xen/overlay/usr/share/xlchannel
 	@for program in examples/add examples/channels Tests/xen/channel; do \
 	    $(CC) -Wall -Wextra -O1 -I$(BUILD)/xen/overlay/usr/include -o $(BUILD)/xen/overlay/usr/bin/$${program##*/} \
 	        $$program.c -L$(BUILD)/xen/overlay/usr/lib -lxlchannel || exit; \
