@@ -38,7 +38,7 @@ SWIFTPM_PATHS = --cache-path $(SWIFT_STATE)/cache/org.swift.swiftpm --security-p
 # The command, which alone needs what is not here (swift-argument-parser); empty: neither built nor installed.
 COMMAND := $(BUILD)/sbin/xlchannel
 
-.PHONY: all deps test-deps xen-deps check unit check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
+.PHONY: all deps test-deps xen-deps check unit soak check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
 
 all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) $(COMMAND) ## build what ships
 
@@ -66,6 +66,10 @@ unit: | $(SWIFT_STATE)/tmp ## run the unit tests; SANITIZE=address or thread
 	$(need_swift)
 	$(SWIFT_RUN) test --disable-xctest $(SWIFTPM_PATHS) \
 	    $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path $(BUILD)/$(SANITIZE),--scratch-path $(BUILD))
+
+soak: all test-deps ## guests come and go, the daemon is killed, every byte is counted; SOAK_SECONDS=3600, XLCHANNEL_SEED
+	@$(MAKE) --no-print-directory -s -f Tests/host/Makefile lib
+	Tests/host/run --domains 20 $(PYTHON) Tests/soak/soak
 
 check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
 	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)

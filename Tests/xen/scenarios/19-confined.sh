@@ -26,7 +26,8 @@ exec python3 -I /usr/share/xlchannel/confined "$@"
 END
 chmod +x confined
 under=/tmp/scenario/confined
-refused 'other devices are denied' 1 ./confined head -c 1 /dev/kmsg
+refused 'another device is denied there' 1 sh -c 'echo $$ >/tmp/devices/confined/cgroup.procs; head -c 1 /dev/port'
+expect 'and not elsewhere' head -c 1 /dev/port
 
 shared_guest
 start_xenchanneld
