@@ -148,7 +148,7 @@ under=
 start_xenchanneld() {
     in_background $under xenchanneld --foreground --log-file /tmp/scenario/xenchanneld.log "$@"
     xenchanneld=$!
-    wait_for 10 'xenchanneld serves' xenstore-exists /local/domain/0/data/xenchanneld
+    wait_for $([ "$under" ] && echo 60 || echo 10) 'xenchanneld serves' xenstore-exists /local/domain/0/data/xenchanneld
 }
 
 # stop_xenchanneld: ends it in order.
