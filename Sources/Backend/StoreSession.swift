@@ -60,13 +60,17 @@ final class StoreSession {
     /// just now, and what tells it of dom0 (xen-init-dom0) comes after it.
     func connectFirst() throws(ChannelError) {
         let deadline = Instant.now + Self.domidPatience
+        var isIntroduced = false
         while true {
             do throws(StoreError) {
                 let new = try StoreConnection.open()
+                isIntroduced = true
                 if let domid = try new.run(Introduction()) {
                     return take(new, domid)
                 }
             } catch {
+                // xenstored may have done what it was told before the connection broke.
+                if isIntroduced, !error.isRefusal { withdrawByAnotherConnection() }
                 throw ChannelError(.failed, error.text)
             }
             guard Instant.now < deadline else {
@@ -75,6 +79,12 @@ final class StoreSession {
             }
             pause(.milliseconds(100))
         }
+    }
+
+    private func withdrawByAnotherConnection() {
+        var batch = Batch()
+        batch.remove(ownAnnouncement)
+        _ = try? StoreConnection.open(patience: .seconds(1)).run(batch, until: .now + .seconds(1))
     }
 
     private func take(_ new: StoreConnection, _ domid: UInt32) {
