@@ -20,6 +20,7 @@ XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
 # The python3 of the PATH if it has what the tests want, or else Debian's.
 PYTHON        ?= $(shell python3 -c 'import pytest, hypothesis' 2>/dev/null && echo python3 || echo /usr/bin/python3)
 
+COMMA   := ,
 SWIFT   := $(shell command -v swift)
 CLANG   := $(dir $(realpath $(SWIFT)))clang
 BUILD   := .build
@@ -38,7 +39,7 @@ SWIFTPM_PATHS = --cache-path $(SWIFT_STATE)/cache/org.swift.swiftpm --security-p
 # The command, which alone needs what is not here (swift-argument-parser); empty: neither built nor installed.
 COMMAND := $(BUILD)/sbin/xlchannel
 
-.PHONY: all deps test-deps xen-deps check unit soak check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
+.PHONY: all deps test-deps xen-deps check unit soak fuzz check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
 
 all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) $(COMMAND) ## build what ships
 
@@ -70,6 +71,16 @@ unit: | $(SWIFT_STATE)/tmp ## run the unit tests; SANITIZE=address or thread
 soak: all test-deps ## guests come and go, the daemon is killed, every byte is counted; SOAK_SECONDS=3600, XLCHANNEL_SEED
 	@$(MAKE) --no-print-directory -s -f Tests/host/Makefile lib
 	Tests/host/run --domains 20 $(PYTHON) Tests/soak/soak
+
+# The ordinary build of what Tests/fuzz/targets depends on, optimised, with the assertions of a debug build. The runtime's
+# libraries are found where Swift is.
+fuzz: | $(SWIFT_STATE)/tmp ## fuzz for FUZZ_SECONDS each (20): make fuzz TARGET=wire FUZZ_SECONDS=3600
+	$(need_swift)
+	XLCHANNEL_FUZZ=1 $(SWIFT_RUN) build $(SWIFTPM_PATHS) -c release --scratch-path $(BUILD)/fuzz --product Fuzz \
+	    $(foreach option,-sanitize=fuzzer$(COMMA)address -enable-testing -assert-config Debug,-Xswiftc $(option))
+	$(SWIFT_RUN)c -sanitize=fuzzer,address -use-ld=lld -o $(BUILD)/fuzz/fuzzer $(BUILD)/fuzz/release/libFuzz.a \
+	    -lyajl -lxengnttab -lxenevtchn
+	Tests/fuzz/run $(or $(FUZZ_SECONDS),20) $(TARGET)
 
 check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
 	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)

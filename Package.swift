@@ -58,12 +58,29 @@ let package = Package(
             dependencies: ["System", "Channel", "ChannelJSON", "Toolstack", "XenStore", "CLibc", "CYajl", "CXen", "CXenV2"],
             exclude: ["libxlchannel.map.in"],
             swiftSettings: small),
+        .testTarget(name: "SystemTests", dependencies: ["System", "CLibc"], path: "Tests/unit/SystemTests"),
         .testTarget(name: "ChannelTests", dependencies: ["Channel", "ChannelJSON", "CLibc"], path: "Tests/unit/ChannelTests"),
         .testTarget(name: "FileSystemTests", dependencies: ["System", "FileSystem", "CLibc", "Channel"], path: "Tests/unit/FileSystemTests"),
         .testTarget(name: "QMPTests", dependencies: ["QMP", "Channel"], path: "Tests/unit/QMPTests"),
         .testTarget(name: "XenStoreTests", dependencies: ["System", "XenStore", "Channel", "CLibc"], path: "Tests/unit/XenStoreTests"),
-        .testTarget(name: "BackendTests", dependencies: ["System", "Backend", "XenConsole", "CXenIO", "CLibc", "Channel"], path: "Tests/unit/BackendTests"),
+        .testTarget(name: "XenConsoleTests", dependencies: ["Channel", "XenConsole"], path: "Tests/unit/XenConsoleTests"),
+        .testTarget(
+            name: "BackendTests", dependencies: ["System", "Channel", "FileSystem", "XenStore", "XenConsole", "Backend", "CLibc", "CXenIO"],
+            path: "Tests/unit/BackendTests"),
         .testTarget(name: "ToolstackTests", dependencies: ["System", "Toolstack", "XenStore", "XenConsole", "Channel", "CLibc"], path: "Tests/unit/ToolstackTests"),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The functions over bytes that `make fuzz` links with libFuzzer.
+if Context.environment["XLCHANNEL_FUZZ"] == "1" {
+    package.products.append(.library(name: "Fuzz", type: .static, targets: ["Fuzz"]))
+    package.targets.append(
+        .target(
+            name: "Fuzz",
+            dependencies: [
+                "System", "Channel", "ChannelJSON", "QMP", "XenStore", "XenConsole", "Backend", "Toolstack", "CLibc", "CXenIO",
+                "CYajl",
+            ],
+            path: "Tests/fuzz/targets", swiftSettings: common))
+}

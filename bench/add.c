@@ -220,12 +220,14 @@ static void live_peer(void)
 
 int main(void)
 {
+    static const struct contender contenders[] = { { "ours", live_ours }, { "peer", live_peer }, { "one", live_one_by_one } };
+
     load_ours();
     open_store();
     put(XBT_NULL, NULL, "1", "/local/domain/0/data/xenchanneld");
     retouch = answer;
     live_ours();
     record(&life, live_ours);
-    compare("add-remove", CALLS, (struct contender[]){ { "ours", live_ours }, { "peer", live_peer },
-                                                     { "one", live_one_by_one } }, 3);
+    compare("add-remove", CALLS, contenders, 3);
+    compare_cpu("add-remove", CALLS, contenders, 3);
 }

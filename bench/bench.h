@@ -39,4 +39,14 @@ enum { MOST_CONTENDERS = 4, WARM_UPS = 3 };
  */
 void compare(const char *subject, int calls, const struct contender *contenders, int many);
 
+/* CPU time since some moment, in ms: of a process, and of this one. */
+double cpu_of(pid_t process);
+double own_cpu(void);
+
+/*
+ * The same in CPU time, which other work on the machine changes less: figures
+ * `subject`-cpu, of this process and xenstored, and `subject`-xenstored.
+ */
+void compare_cpu(const char *subject, int calls, const struct contender *contenders, int many);
+
 #endif

@@ -35,6 +35,7 @@ static void bare(void) { replay(&listing); }
 static void measure(const char *subject, bool summaries)
 {
     static const int numbers[] = { 1, 3, 9, 30, 90 };
+    static const struct contender contenders[] = { { "ours", list_ours }, { "peer", list_peer }, { "bare", bare } };
     char title[32];
     unsigned n;
 
@@ -46,8 +47,8 @@ static void measure(const char *subject, bool summaries)
             put_record(GUEST, channels + 1, summaries);
         record(&listing, list_ours);
         snprintf(title, sizeof title, "%s-%d", subject, channels);
-        compare(title, CALLS,
-                (struct contender[]){ { "ours", list_ours }, { "peer", list_peer }, { "bare", bare } }, 3);
+        compare(title, CALLS, contenders, 3);
+        compare_cpu(title, CALLS, contenders, 3);
     }
 }
 

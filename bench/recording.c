@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 void (*retouch)(char *bytes, size_t length);
+void (*tap)(int fd, const char *bytes, size_t length);
 static struct recording *recorded;              /* what is recorded now */
 
 void put_record(int guest, int number, bool summary)
@@ -36,6 +37,8 @@ ssize_t send(int fd, const void *bytes, size_t length, int flags)
     if (retouch)
         retouch((char *)(uintptr_t)bytes, length);
     sent = syscall(SYS_sendto, fd, bytes, length, flags, NULL, 0);
+    if (tap && sent > 0)
+        tap(fd, bytes, (size_t)sent);
     if (recorded && sent > 0) {
         recorded->bytes = realloc(recorded->bytes, recorded->length + (size_t)sent);
         memcpy(recorded->bytes + recorded->length, bytes, (size_t)sent);

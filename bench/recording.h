@@ -27,6 +27,9 @@ struct recording {
 /* Changes requests on their way; NULL: none. */
 extern void (*retouch)(char *bytes, size_t length);
 
+/* Is shown what was sent, and to whom; NULL: none. */
+extern void (*tap)(int fd, const char *bytes, size_t length);
+
 /* Runs `work`, and records what it sends to xenstored. */
 void record(struct recording *recording, void (*work)(void));
 

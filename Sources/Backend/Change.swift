@@ -39,9 +39,7 @@ enum Change: Equatable {
             self = .guest(domid)
             return
         }
-        guard let number = unsigned(parts[1]), let address = ConsoleAddress(domid: domid, number: number) else {
-            return nil
-        }
+        guard let address = ConsoleAddress(domid: domid, entry: Bytes(parts[1])) else { return nil }
         // Nobody else writes why a device is not served.
         if parts.count > 2, Bytes(parts[2]).isEqual(to: BackendNode.error.key) { return nil }
         self = .backend(address)
@@ -62,7 +60,7 @@ enum Change: Equatable {
             node = matters.first { Bytes(parts[1]).isEqual(to: $0.key) }
             if node == nil { return nil }
         }
-        guard let number = unsigned(first), let address = ConsoleAddress(domid: domid, number: number) else { return nil }
+        guard let address = ConsoleAddress(domid: domid, entry: Bytes(first)) else { return nil }
         self = .frontend(address, node)
     }
 

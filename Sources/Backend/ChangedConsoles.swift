@@ -25,7 +25,7 @@ struct ChangedConsoles {
         for key in keys[..<wrapped] { taken.append(ConsoleAddress(key: key)) }
         keys.removeSubrange(start..<end)
         keys.removeSubrange(..<wrapped)
-        cursor = (taken.last?.key ?? 0) + 1
+        if let last = taken.last { cursor = last.key + 1 }
         return taken
     }
 

@@ -1,3 +1,4 @@
+import CLibc
 import Channel
 import System
 import XenConsole
@@ -9,16 +10,18 @@ import XenStore
 /// A console is looked at only when nothing of it waits to be written, so that
 /// what is read is never older than what the daemon said last.
 final class Conversation {
-    private let log: Log
-    private let session: StoreSession
-    private let table: DeviceTable
-    private let publications: Publications
-    private let actions: DeviceActions
+    let log: Log
+    let session: StoreSession
+    let table: DeviceTable
+    let publications: Publications
+    let actions: DeviceActions
     private let retries: Retries
-    private let channels: EventChannels
+    private let delayedLooks = DelayedLooks()
+    private let ready: ReadyDevices
+    let channels: EventChannels
     private let journal: Journal
 
-    private var todo = Todo() {
+    var todo = Todo() {
         didSet { isAtRest = false }
     }
     /// Nothing was to be done when it was last looked for.
@@ -29,7 +32,7 @@ final class Conversation {
     private var isJournalTidy = false
 
     /// What is to be found out, or removed, when devices have nothing to publish.
-    private struct Todo {
+    struct Todo {
         var changed = ChangedConsoles()
         /// The directories to be listed: that of all guests with backends, and those of guests.
         var mustListGuests = false
@@ -43,7 +46,8 @@ final class Conversation {
 
     init(
         _ log: Log, _ session: StoreSession, _ table: DeviceTable, _ publications: Publications,
-        _ actions: DeviceActions, _ retries: Retries, _ channels: EventChannels, _ journal: Journal
+        _ actions: DeviceActions, _ retries: Retries, _ ready: ReadyDevices, _ channels: EventChannels,
+        _ journal: Journal
     ) {
         self.log = log
         self.session = session
@@ -51,6 +55,7 @@ final class Conversation {
         self.publications = publications
         self.actions = actions
         self.retries = retries
+        self.ready = ready
         self.channels = channels
         self.journal = journal
         session.onEvent = { [unowned(unsafe) self] event in note(event) }
@@ -80,15 +85,26 @@ final class Conversation {
             noteDevices(of: domid)
             if !todo.guestsToList.contains(domid) { todo.guestsToList.append(domid) }
         case .backend(let address)?: todo.changed.insert(address)
-        case .frontends(let domid)?: noteDevices(of: domid)
+        case .frontends(let domid)?:
+            for device in table.devices(of: domid) { lookSoon(device) }
         case .frontend(let address, let node)?:
             guard let device = table[address] else { return }
-            todo.changed.insert(address)
+            lookSoon(device)
             switch node {
             case .ringReference?, .port?: _ = device.state.step(.locationWritten)
             case .state?: _ = device.state.step(.stateWritten)
             default: break
             }
+        }
+    }
+
+    /// Looks at a device whose guest has changed its nodes: now, or a little
+    /// later if the guest does so all the time.
+    private func lookSoon(_ device: Device) {
+        if let delay = device.lookPace.delay(at: .now) {
+            delayedLooks.add(device, in: delay)
+        } else {
+            todo.changed.insert(device.address)
         }
     }
 
@@ -119,7 +135,7 @@ final class Conversation {
     func proceed() {
         guard isPending else { return }
         if let watches = publications.takeWatches() {
-            session.run(SingleBatch(watches)) { _ in }
+            watch(watches)
         } else if let guest = publications.takeGuest() {
             publish(guest)
         } else if let orphan = todo.orphans.popLast() {
@@ -142,6 +158,18 @@ final class Conversation {
         }
     }
 
+    private func watch(_ watches: Batch) {
+        session.run(SingleBatch(watches)) { [unowned(unsafe) self] result in
+            guard case .success(let replies) = result else { return }
+            do throws(StoreError) {
+                try replies.checkWrites()
+            } catch .refused(EEXIST) {
+            } catch {
+                log(.error, "cannot watch guests: \(error.text)")
+            }
+        }
+    }
+
     private func publish(_ guest: GuestPublication) {
         publishing = guest.nodes
         session.run(TransactionExchange(guest, attempts: 4)) { [unowned(unsafe) self] result in
@@ -151,9 +179,7 @@ final class Conversation {
             var isTold = false
             for device in table.devices(of: domid) {
                 publishLater(device)
-                if !isTold, device.mayLog() {
-                    log(.error, "\(device.title): \(error.text); trying again each second")
-                }
+                if !isTold { log.error(of: device, "\(error.text); trying again each second") }
                 isTold = true
             }
         }
@@ -198,59 +224,34 @@ final class Conversation {
         }
     }
 
-    // MARK: looking
-
-    private func look(at addresses: [ConsoleAddress]) {
-        // What devices have to do then takes a while: whoever else has bytes is
-        // to have a turn right after.
-        channels.takeAll()
-        var batch = Batch()
-        let consoles = addresses.map { DeviceNodes($0, in: session.ownDomid, asking: &batch) }
-        session.run(SingleBatch(batch)) { [unowned(unsafe) self] result in
-            guard case .success(let replies) = result else { return }
-            for console in consoles { look(at: console.address, console.reading(replies)) }
+    /// Does what is due: looks that were put off, and retries.
+    func tick() {
+        delayedLooks.forEachDue { todo.changed.insert($0.address) }
+        retries.forEachDue { device in
+            retry(device)
+            ready.add(device)
         }
     }
 
-    private func look(at address: ConsoleAddress, _ reading: DeviceReading?) {
-        var device = table[address]
-        guard let reading else {
-            if let device { actions.step(device, .vanished) }
-            return
+    /// When something has to be done, if nothing happens before.
+    var due: Instant? { Instant.earliest(delayedLooks.due, retries.due) }
+
+    /// SIGHUP: what waits to be tried again is tried now.
+    func hurry() {
+        for device in table.devices where device.failures > 0 {
+            device.failures = 0
+            device.retryAt = nil
+            retries.add(device, in: .zero)
         }
-        if let known = device {
-            // It has said something since.
-            guard known.unpublished == 0 else { return todo.changed.insert(address) }
-            if reading.isDomainGone {
-                actions.step(known, .vanished)
-                todo.orphans.append(address)
-                return
-            }
-            if reading.isOfAnother(than: known) {
-                // It was removed, and another one added, between two looks.
-                actions.step(known, .vanished)
-                device = nil
-            }
-        }
-        if device == nil, reading.isForUs { device = actions.newDevice(at: address, in: session.ownDomid, reading) }
-        if let device { actions.step(device, .observed(reading.observation)) }
     }
 
     /// Lets a device try again what failed.
-    func retry(_ device: Device) {
+    private func retry(_ device: Device) {
         if device.mustPublish {
             device.mustPublish = false
             if let terminal = device.endpoint.terminal { publications.write(device, terminal: terminal) }
             todo.changed.insert(device.address)
         }
         actions.step(device, .retry)
-    }
-}
-
-extension DeviceReading {
-    /// Whether the nodes are not those that `device` was made from. Only the
-    /// toolstack writes state 1, when it makes the nodes.
-    fileprivate func isOfAnother(than device: Device) -> Bool {
-        observation.own == .initialising && device.state.phase != .new || description != device.description
     }
 }

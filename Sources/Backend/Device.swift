@@ -24,10 +24,15 @@ final class Device {
     var unpublished = 0
     /// What was last written to xenstore of it may not be there.
     var mustPublish = false
-    /// What `error` says in the backend's directory; empty when it is there and not known.
+    /// What `error` says in the backend's directory.
     var publishedError: Bytes?
     /// When to try again what failed; nil for nothing.
     var retryAt: Instant?
+    /// How often in a row its endpoint or its ring could not be opened.
+    var failures = 0
+    /// When to look at what its guest changed too often; nil for nothing.
+    var lookAt: Instant?
+    var lookPace = LookPace()
 
     /// It is among the ready devices, and this one comes after it.
     var isReady = false
@@ -59,9 +64,29 @@ final class Device {
         "domain \(address.domid): \(channelTitle(name: description.name, devid: address.devid))"
     }
 
-    /// Whether one more line of it may be logged.
+    /// Whether one more line of it may be logged; see `Log.error`.
     func mayLog() -> Bool {
         logBudget.allows(at: .now)
+    }
+}
+
+/// How often a guest's changes of its own nodes are looked at: the first ones
+/// at once, then some dozens a second. What the toolstack changes does not count.
+struct LookPace {
+    /// How many come at once, and the time of each after that.
+    private static var burst: Int64 { 12 }
+    private static var interval: Interval { .milliseconds(25) }
+
+    /// When all looks so far are paid for.
+    private var paidAt = Instant.start
+
+    /// How long to wait before the next look; nil to look now, which counts.
+    mutating func delay(at now: Instant) -> Interval? {
+        let earliest = paidAt - now
+        let allowed = Interval.microseconds(Self.interval.microseconds * Self.burst)
+        guard earliest <= allowed else { return Self.interval }
+        paidAt = max(paidAt, now) + Self.interval
+        return nil
     }
 }
 
@@ -75,15 +100,20 @@ struct DeviceDescription: Equatable {
     var word: Bytes
 }
 
-/// How much one source may log: 20 lines a minute. A guest must not fill the disk.
+/// How much one source may log in a minute. A guest must not fill the disk.
 struct LogBudget {
+    private let limit: Int
     private var left = 0
     private var until = Instant.start
+
+    init(_ limit: Int = 20) {
+        self.limit = limit
+    }
 
     mutating func allows(at now: Instant) -> Bool {
         if now >= until {
             until = now + .seconds(60)
-            left = 20
+            left = limit
         }
         left -= 1
         return left >= 0

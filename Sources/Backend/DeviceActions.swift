@@ -1,5 +1,4 @@
 import Channel
-import System
 import XenConsole
 
 /// Does what devices ask for.
@@ -12,6 +11,8 @@ final class DeviceActions {
     private let grants: Grants
     private let channels: EventChannels
     private let endpoints: Endpoints
+
+    private static var longestCause: Int { 1024 }
 
     init(
         _ log: Log, _ table: DeviceTable, _ publications: Publications, _ ready: ReadyDevices, _ retries: Retries,
@@ -73,7 +74,7 @@ final class DeviceActions {
         case .publish(let state):
             publications.write(device, .state, state.value)
         case .retryLater:
-            retries.add(device)
+            retries.addLonger(device)
         case .forget:
             forget(device)
         }
@@ -85,20 +86,26 @@ final class DeviceActions {
         do throws(ChannelError) {
             try device.endpoint.open()
         } catch {
-            let cause = error.message.bytes
+            // A word of the toolstack's in it may be as long as a node.
+            let cause = Bytes(error.message.bytes.array.prefix(Self.longestCause))
+            if device.failures == 0 || device.publishedError != cause { log.error(of: device, "\(error.message); trying again") }
             if device.publishedError != cause { publications.write(device, .error, cause) }
             device.publishedError = cause
-            if device.mayLog() { log(.error, "\(device.title): \(error.message)") }
             return .endpointFailed
         }
-        device.retryAt = nil
-        if device.publishedError != nil { publications.remove(device, .error) }
-        device.publishedError = nil
+        device.failures = 0
+        withdrawError(of: device)
         let terminal = device.endpoint.terminal
         if let terminal { publications.write(device, terminal: terminal) }
         let connection = device.description.connection
         log(.info, "\(device.title): opened as \(Text(unquoted: device.description.word)) \(terminal ?? connection?.path ?? "")")
         return .endpointOpened
+    }
+
+    /// Removes what `error` says in the backend's directory.
+    func withdrawError(of device: Device) {
+        if device.publishedError != nil { publications.remove(device, .error) }
+        device.publishedError = nil
     }
 
     private func mapRing(_ location: RingLocation, of device: Device) -> DeviceEvent {
@@ -107,9 +114,7 @@ final class DeviceActions {
             ring = try MappedRing.map(location, of: device, grants, channels)
         } catch {
             // Once for each ring and cause.
-            if device.ringFailure != error, device.mayLog() {
-                log(.error, "\(device.title): \(error.text); trying again each second")
-            }
+            if device.ringFailure != error { log.error(of: device, "\(error.text); trying again") }
             device.ringFailure = error
             return .ringFailed
         }
@@ -122,6 +127,7 @@ final class DeviceActions {
         }
         device.endpoint.start(location)
         device.ringFailure = nil
+        device.failures = 0
         device.ring = ring
         // The daemon before this one may have been killed before it told the guest.
         ring.notify()
@@ -147,6 +153,7 @@ final class DeviceActions {
         device.endpoint.close()
         device.endpoint.wake = { _ in }
         device.retryAt = nil
+        device.lookAt = nil
         table.remove(device)
         let domid = device.address.domid
         if table.devices(of: domid).isEmpty {

@@ -6,9 +6,9 @@ import XenStore
 struct DeviceNodes {
     let address: ConsoleAddress
     // The backend's,
-    private let frontend, online, state, name, connection, path, error: Batch.Index
+    private let frontend, online, state, name, connection, path, type, error: Batch.Index
     // the guest's,
-    private let guestState, type, ringReference, port: Batch.Index
+    private let guestState, guestType, ringReference, port: Batch.Index
     // and the guest itself.
     private let domain: Batch.Index
 
@@ -23,9 +23,10 @@ struct DeviceNodes {
         name = batch.read(backend / BackendNode.name)
         connection = batch.read(backend / BackendNode.connection)
         path = batch.read(backend / BackendNode.path)
+        type = batch.read(backend / BackendNode.type)
         error = batch.read(backend / BackendNode.error)
         guestState = batch.read(guests / FrontendNode.state)
-        type = batch.read(guests / FrontendNode.type)
+        guestType = batch.read(guests / FrontendNode.type)
         ringReference = batch.read(guests / FrontendNode.ringReference)
         port = batch.read(guests / FrontendNode.port)
         domain = batch.read(address.domain)
@@ -50,7 +51,8 @@ struct DeviceNodes {
             observation: Observation(
                 guest: XenbusState(value(guestState)), own: XenbusState(own),
                 online: value(online)?.isEqual(to: "1") == true, ring: ring),
-            isForUs: ConsoleType(value(type)) == .xenchanneld && value(frontend) == address.frontend,
+            // Version 0.1.0 told it in the frontend alone, which a guest may remove.
+            isForUs: ConsoleType(value(type) ?? value(guestType)) == .xenchanneld && value(frontend) == address.frontend,
             error: value(error),
             isDomainGone: replies.isMissing(domain))
     }

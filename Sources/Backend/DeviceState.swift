@@ -105,7 +105,8 @@ public struct DeviceState: Sendable, Equatable {
 
     public init() {}
 
-    private var hasEndpoint: Bool { phase == .waiting || phase == .connected || phase == .closing }
+    /// Whether the endpoint is open.
+    var hasEndpoint: Bool { phase == .waiting || phase == .connected || phase == .closing }
 
     /// Goes on by one event.
     public mutating func step(_ event: DeviceEvent) -> [DeviceAction] {
@@ -149,6 +150,8 @@ public struct DeviceState: Sendable, Equatable {
             if phase == .connected { actions.append(.unmapRing(takingRest: true)) }
             if hasEndpoint { actions.append(.closeEndpoint) }
             phase = .closed
+            // Whatever still comes is of no device.
+            seen = nil
             return actions + [.forget]
         }
     }

@@ -1,4 +1,3 @@
-import Channel
 import XenConsole
 
 /// The devices that are served, in the order of domids and console numbers:
@@ -16,8 +15,9 @@ final class DeviceTable {
 
     /// The devices of a guest.
     func devices(of domid: UInt32) -> ArraySlice<Device> {
-        let start = position(of: UInt64(domid) << 32)
-        return devices[start..<position(of: (UInt64(domid) + 1) << 32)]
+        let first = UInt64(domid) << 32
+        // No console has the highest number.
+        return devices[position(of: first)..<position(of: first | UInt64(UInt32.max))]
     }
 
     /// Puts a device in, where none is.

@@ -1,4 +1,3 @@
-import CLibc
 import CXenIO
 import Channel
 import System
@@ -47,7 +46,7 @@ class Endpoint {
     /// Closes it, and removes what `open` made, but for files.
     func close() {}
     /// SIGHUP: files may have been moved away.
-    func reopen() {}
+    func reopen() throws(ChannelError) {}
     /// Says what to wake for: space to write, and bytes to read.
     func poll(forSpace: Bool, forInput: Bool) throws(Errno) {}
 
@@ -101,7 +100,7 @@ struct Endpoints {
         case Connection.none?: NoneEndpoint()
         case .pty?: PTYEndpoint(poller, terminals)
         case .path(let path)?: FileEndpoint(path, journal, address)
-        case .socket(let path)?: SocketEndpoint(path, poller)
+        case .socket(let path)?: SocketEndpoint(path, poller, journal, address)
         }
     }
 }

@@ -17,6 +17,8 @@ final class FileEndpoint: Endpoint {
     private let owner: ConsoleAddress
     private var entry: Int?
     private var descriptor: Int32 = -1
+    /// Where the file was found at first.
+    private var directory: FileIdentity?
 
     init(_ path: Bytes, _ journal: Journal, _ owner: ConsoleAddress) {
         self.path = path
@@ -32,7 +34,13 @@ final class FileEndpoint: Endpoint {
         entry = journal.entry(of: owner)
         guard entry != nil else { throw ChannelError(.failed, "the journal has no place for \(path)") }
         // On error the entry stays: it may tell of a write before the daemon was killed.
-        descriptor = try openLogFile(path)
+        descriptor = try openedFile()
+    }
+
+    private func openedFile() throws(ChannelError) -> Int32 {
+        let file = try LogFile(path, in: directory)
+        directory = file.directory
+        return file.descriptor
     }
 
     override func close() {
@@ -46,9 +54,12 @@ final class FileEndpoint: Endpoint {
         descriptor = -1
     }
 
-    override func reopen() {
+    override func reopen() throws(ChannelError) {
+        guard descriptor >= 0 else { return }
+        // The file that is open is locked: it was not moved away.
+        if let own = try? status(of: descriptor), let named = try? status(of: path), own.isSameFile(as: named) { return }
         // When the path cannot be opened now, the old file goes on.
-        guard descriptor >= 0, let new = try? openLogFile(path) else { return }
+        let new = try openedFile()
         closeFile()
         descriptor = new
     }

@@ -36,6 +36,8 @@ final class Journal {
     private let descriptor: Int32
     private static var capacity: Int { 16384 }
     private static var length: Int { capacity * MemoryLayout<Entry>.stride }
+    /// What is kept of sockets, as the journal is of files.
+    var sockets: SocketList?
     /// No entry from here on was ever used.
     private var end = 0
 
@@ -47,24 +49,34 @@ final class Journal {
             try openFile(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
         }
         descriptor = file
+        do throws(ChannelError) {
+            entries = try Self.map(file, path)
+        } catch {
+            _ = CLibc.close(file)
+            throw error
+        }
+        for index in 0..<Self.capacity where entries[index].domain != 0 { end = index + 1 }
+    }
+
+    private static func map(_ file: Int32, _ path: Bytes) throws(ChannelError) -> UnsafeMutablePointer<Entry> {
         do throws(Errno) {
             _ = try valueOrErrno(.lock) { flock(file, LOCK_EX | LOCK_NB) }
         } catch {
+            guard error.isBlocked else { throw ChannelError(.failed, "cannot lock \(path): \(error)") }
             throw ChannelError(.failed, "another xenchanneld holds \(path)")
         }
         let memory = try failing(as: "cannot map \(path)") { () throws(Errno) in
             // One of another length has entries of another version's.
-            if try status(of: file).st_size != Self.length {
+            if try status(of: file).st_size != length {
                 _ = try valueOrErrno(.truncate) { ftruncate(file, 0) }
             }
-            let failure = posix_fallocate(file, 0, Self.length)
+            let failure = posix_fallocate(file, 0, length)
             guard failure == 0 else { throw Errno(failure) }
-            let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+            let memory = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
             guard let memory, memory != UnsafeMutableRawPointer(bitPattern: -1) else { throw Errno(errno) }
             return memory
         }
-        entries = memory.bindMemory(to: Entry.self, capacity: Self.capacity)
-        for index in 0..<Self.capacity where entries[index].domain != 0 { end = index + 1 }
+        return memory.bindMemory(to: Entry.self, capacity: capacity)
     }
 
     deinit {
@@ -74,6 +86,8 @@ final class Journal {
 
     /// The index of an owner's entry, old or new; nil when the journal is full.
     func entry(of owner: ConsoleAddress) -> Int? {
+        // No domain has the last domid, which would stand for no owner.
+        guard owner.domid < .max else { return nil }
         var free: Int?
         for index in 0..<end {
             if entries[index].domain == owner.domid &+ 1, entries[index].console == owner.number { return index }
@@ -95,6 +109,7 @@ final class Journal {
             let owner = ConsoleAddress(domid: entries[index].domain &- 1, number: UInt64(entries[index].console))
             if owner.map(isKept) != true { release(index) }
         }
+        sockets?.removeAll(but: isKept)
     }
 
     /// From now on the owner's bytes are those of this ring; of an earlier one nothing is under way.
@@ -123,7 +138,7 @@ final class Journal {
         let entry = entries[index]
         guard flag(index).pointee.load(ordering: .acquiring) == 1,
             RingLocation(reference: entry.reference, port: entry.port) == ring,
-            entry.position == position, entry.inode == inode, size > entry.size
+            entry.position == position, entry.inode == inode, entry.size >= 0, size > entry.size
         else { return 0 }
         return Int(min(size - entry.size, Int64(entry.count)))
     }

@@ -30,6 +30,8 @@ public final class Log {
     private let path: Bytes?
     public let level: Level
     private var descriptor: Int32
+    private var budget = LogBudget(Log.errorLimit)
+    private var isFull = false
 
     /// Logs to the file at `path`, or to stderr.
     public init(_ path: Bytes?, _ level: Level) throws(ChannelError) {
@@ -61,6 +63,21 @@ public final class Log {
         line.append(message().bytes)
         line.append("\n")
         _ = line.array.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    }
+
+    /// How many errors of devices are logged in a minute, of all together.
+    private static var errorLimit: Int { 300 }
+
+    /// Logs an error of a device, as far as it and all together may log.
+    func error(of device: Device, _ message: @autoclosure () -> Text) {
+        guard device.mayLog() else { return }
+        guard budget.allows(at: .now) else {
+            if !isFull { self(.error, "more than \(Self.errorLimit) errors in a minute: the rest of them is not logged") }
+            isFull = true
+            return
+        }
+        isFull = false
+        self(.error, "\(device.title): \(message())")
     }
 
     private static func timestamp() -> Bytes {

@@ -24,7 +24,18 @@ struct OrphanRemoval: TransactionBody {
     func write(_ replies: Replies, _ reads: Reads, _ batch: inout Batch) throws(StoreError) -> Bool {
         guard replies.isMissing(reads.domain) else { return false }
         batch.remove(address.backend(in: backendDomid))
-        if try replies.children(reads.siblings)?.count == 1 { batch.remove(parent) }
+        if try isAlone(replies, reads.siblings) { batch.remove(parent) }
         return true
+    }
+
+    private func isAlone(_ replies: Replies, _ siblings: Batch.Index) throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            return try replies.children(siblings)?.count == 1
+        } catch .refused {
+            // Too many for one message, say.
+            return false
+        } catch {
+            throw error
+        }
     }
 }

@@ -4,8 +4,8 @@ import Channel
 import FileSystem
 import System
 
-/// PTY: a pseudo terminal in raw mode. It keeps its settings while nobody uses
-/// it, since the master stays open.
+/// PTY: a pseudo terminal, raw again for each new client. It stays while nobody
+/// uses it, since the master stays open.
 ///
 /// With nobody there output is dropped; a slow reader slows the guest down. The
 /// kernel tells that nobody has the slave open (POLLHUP), inotify when that may
@@ -21,6 +21,8 @@ final class PTYEndpoint: Endpoint {
     private var isGone = true
     /// And what they had written was read.
     private var inputEnded = true
+    /// The terminal's modes: raw.
+    private var raw = termios()
 
     init(_ poller: Poller, _ terminals: TerminalWatch) {
         self.poller = poller
@@ -59,11 +61,10 @@ final class PTYEndpoint: Endpoint {
         // Once opened and closed, the terminal also tells that nobody has it open.
         let slave = try failing(as: "cannot open \(name)") { () throws(Errno) in try openFile(name, O_RDWR | O_NOCTTY) }
         defer { _ = CLibc.close(slave) }
-        var settings = termios()
-        tcgetattr(slave, &settings)
-        cfmakeraw(&settings)
+        tcgetattr(slave, &raw)
+        cfmakeraw(&raw)
         try failing(as: "cannot make \(name) raw") { () throws(Errno) in
-            _ = try valueOrErrno(.open) { tcsetattr(slave, TCSANOW, &settings) }
+            _ = try valueOrErrno(.open) { tcsetattr(slave, TCSANOW, &raw) }
         }
     }
 
@@ -87,7 +88,11 @@ final class PTYEndpoint: Endpoint {
     }
 
     private func ready(_ events: Events) {
-        if events.contains(.hungUp) { isGone = !hasClient }
+        if events.contains(.hungUp), !isGone, !hasClient {
+            isGone = true
+            // The last client may have left it cooked: it would echo what the guest writes.
+            tcsetattr(master, TCSANOW, &raw)
+        }
         wake(.hasInput)
     }
 

@@ -18,7 +18,8 @@ struct Events: OptionSet {
 /// happens to it. The loop knows no owner.
 final class Dispatch {
     let descriptor: Int32
-    private let poller: Poller
+    /// It holds its dispatches, not the other way round.
+    private unowned(unsafe) let poller: Poller
     fileprivate let handle: (Events) -> Void
     /// What is polled for now; nil for nothing, not even hang-ups.
     private var polled: Events?

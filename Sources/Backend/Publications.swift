@@ -16,8 +16,10 @@ final class Publications {
         var condition: Bytes
     }
 
-    /// The nodes of each guest, in the order in which guests came.
+    /// The nodes of each guest, in the order of domids.
     private var guests: [(domid: UInt32, nodes: [Node])] = []
+    /// The guests have their turns round and round: the next is the first at or behind it.
+    private var cursor: UInt32 = 0
     /// Watches and unwatches, which belong to no transaction.
     private var watches = Batch()
 
@@ -43,11 +45,24 @@ final class Publications {
     private func add(_ node: Node) {
         isEmpty = false
         node.device.unpublished += 1
-        if let index = guests.firstIndex(where: { $0.domid == node.device.address.domid }) {
-            guests[index].nodes.append(node)
+        let domid = node.device.address.domid
+        let position = position(of: domid)
+        if position < guests.count, guests[position].domid == domid {
+            guests[position].nodes.append(node)
         } else {
-            guests.append((node.device.address.domid, [node]))
+            guests.insert((domid, [node]), at: position)
         }
+    }
+
+    /// Where a guest is, or would be.
+    private func position(of domid: UInt32) -> Int {
+        var low = 0
+        var high = guests.count
+        while low < high {
+            let middle = (low + high) / 2
+            if guests[middle].domid < domid { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     func watch(_ path: Bytes, token: Bytes) {
@@ -72,7 +87,9 @@ final class Publications {
     /// Takes what is to be written of one guest; nil when there is nothing.
     func takeGuest() -> GuestPublication? {
         guard !guests.isEmpty else { return nil }
-        let (_, nodes) = guests.removeFirst()
+        let next = position(of: cursor)
+        let (domid, nodes) = guests.remove(at: next < guests.count ? next : 0)
+        cursor = domid &+ 1
         isEmpty = guests.isEmpty && watches.count == 0
         return GuestPublication(nodes: nodes)
     }

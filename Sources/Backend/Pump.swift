@@ -35,7 +35,7 @@ final class Pump {
                 do throws(Ring.Impossible) {
                     try move(device, ring)
                 } catch {
-                    if device.mayLog() { log(.error, "\(device.title): the guest's ring indices are impossible") }
+                    log.error(of: device, "the guest's ring indices are impossible")
                     actions.step(device, .ringBroken)
                 }
             }
@@ -63,9 +63,7 @@ final class Pump {
     }
 
     private func fail(_ device: Device, _ error: Errno) {
-        if error != device.lastFailure, device.mayLog() {
-            log(.error, "\(device.title): cannot write: \(error); trying again each second")
-        }
+        if error != device.lastFailure { log.error(of: device, "cannot write: \(error); trying again each second") }
         device.lastFailure = error
         retries.add(device)
     }
@@ -76,7 +74,7 @@ final class Pump {
             try device.endpoint.poll(
                 forSpace: device.isBlocked, forInput: device.ring != nil && !device.inputIsFull)
         } catch {
-            if device.mayLog() { log(.error, "\(device.title): cannot poll: \(error); trying again each second") }
+            log.error(of: device, "cannot poll: \(error); trying again each second")
             retries.add(device)
         }
         if device.endpoint.clientMustWait { retries.add(device) }

@@ -1,5 +1,3 @@
-import CLibc
-import CXenIO
 import Synchronization
 
 /// The two rings of a PV console in its shared page (struct xencons_interface

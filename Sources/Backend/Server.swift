@@ -1,4 +1,3 @@
-import CLibc
 import CXenIO
 import Channel
 import System
@@ -35,17 +34,26 @@ public final class Server {
         let poller = try Poller()
         self.poller = poller
         let journal = try Journal(options.runDirectory / "xenchanneld.journal")
+        journal.sockets = try SocketList.open(options.runDirectory / "xenchanneld.sockets")
         let table = table
         status = try StatusSocket(options.runDirectory / "xenchanneld.sock", poller) { statusDocument(table.devices) }
-        grants = try Grants()
-        channels = try EventChannels(poller, ready)
-        let endpoints = Endpoints(poller: poller, terminals: try TerminalWatch(poller), journal: journal)
-        let publications = Publications()
         session = StoreSession(log, poller)
+        let terminals: TerminalWatch
+        do throws(ChannelError) {
+            grants = try Grants()
+            channels = try EventChannels(poller, ready)
+            terminals = try TerminalWatch(poller)
+            try session.connectFirst()
+        } catch {
+            session.withdrawAnnouncement()
+            status.close()
+            throw error
+        }
+        let endpoints = Endpoints(poller: poller, terminals: terminals, journal: journal)
+        let publications = Publications()
         actions = DeviceActions(log, table, publications, ready, retries, grants, channels, endpoints)
-        conversation = Conversation(log, session, table, publications, actions, retries, channels, journal)
+        conversation = Conversation(log, session, table, publications, actions, retries, ready, channels, journal)
         pump = Pump(log, ready, retries, actions)
-        try session.connectFirst()
     }
 
     /// To be called after a fork: Linux before 5.5 maps grants only for the
@@ -56,27 +64,27 @@ public final class Server {
 
     /// Serves until SIGTERM or SIGINT.
     public func serve(_ signals: Signals) throws(ChannelError) {
-        try failing(as: "epoll") { () throws(Errno) in
+        do throws(Errno) {
             try signals.listen(poller) { [unowned(unsafe) self] signal in handle(signal) }
+        } catch {
+            end()
+            throw ChannelError(.failed, "epoll: \(error)")
         }
         conversation.begin()
         while isRunning {
             poller.wait(timeout())
             session.tick()
-            retries.forEachDue { device in
-                conversation.retry(device)
-                ready.add(device)
-            }
+            conversation.tick()
             conversation.proceed()
             pump.run()
         }
-        shutDown()
+        end()
     }
 
     /// How long to wait for events; nil for as long as it takes.
     private func timeout() -> Interval? {
         if !ready.isEmpty || conversation.isPending { return .zero }
-        let due = Instant.earliest(session.due, Instant.earliest(retries.due, pump.due))
+        let due = Instant.earliest(session.due, Instant.earliest(conversation.due, pump.due))
         return due?.fromNow
     }
 
@@ -84,7 +92,14 @@ public final class Server {
         switch signal {
         case SIGHUP:
             log.reopen()
-            for device in table.devices { device.endpoint.reopen() }
+            for device in table.devices {
+                do throws(ChannelError) {
+                    try device.endpoint.reopen()
+                } catch {
+                    log(.error, "\(device.title): \(error.message); the old file goes on")
+                }
+            }
+            conversation.hurry()
             log(.info, "files reopened")
         case SIGUSR1:
             for device in table.devices {
@@ -99,7 +114,9 @@ public final class Server {
     /// Closes every device in order: what guests wrote is delivered and endpoints are
     /// closed. The states stay, since the guests do: the next daemon goes on with
     /// their rings.
-    private func shutDown() {
+    ///
+    /// For a daemon that cannot go on at its start, too.
+    public func end() {
         for device in table.devices {
             if let ring = device.ring {
                 _ = try? device.moveFromGuest(ring)

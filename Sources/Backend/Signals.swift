@@ -14,9 +14,12 @@ public final class Signals {
         var signals = sigset_t()
         sigemptyset(&signals)
         for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, signal) }
+        // What these tell, a write tells too: EPIPE, and EFBIG at a limit of a file's size.
         sigaddset(&signals, SIGPIPE)
+        sigaddset(&signals, SIGXFSZ)
         sigprocmask(SIG_BLOCK, &signals, nil)
         sigdelset(&signals, SIGPIPE)
+        sigdelset(&signals, SIGXFSZ)
         descriptor = try failing(as: "signalfd") { () throws(Errno) in
             try valueOrErrno(.open) { signalfd(-1, &signals, Int32(SFD_CLOEXEC | SFD_NONBLOCK)) }
         }

@@ -1,8 +1,8 @@
 import CLibc
-import CXenIO
 import Channel
 import FileSystem
 import System
+import XenConsole
 
 /// SOCKET: a Unix stream socket listens; one client at a time, the next waits.
 ///
@@ -12,7 +12,11 @@ import System
 final class SocketEndpoint: Endpoint {
     private let path: Bytes
     private let poller: Poller
+    private let journal: Journal
+    private let owner: ConsoleAddress
     private var listener: ListeningSocket?
+    /// Where the socket was at first.
+    private var directory: FileIdentity?
     private var listenerDispatch: Dispatch?
     private var client: Int32 = -1
     private var clientDispatch: Dispatch?
@@ -28,9 +32,11 @@ final class SocketEndpoint: Endpoint {
     /// reported for ever.
     private var acceptAt = Instant.start
 
-    init(_ path: Bytes, _ poller: Poller) {
+    init(_ path: Bytes, _ poller: Poller, _ journal: Journal, _ owner: ConsoleAddress) {
         self.path = path
         self.poller = poller
+        self.journal = journal
+        self.owner = owner
     }
 
     override var clientMustWait: Bool { client < 0 && listener != nil && acceptAt > .now }
@@ -39,7 +45,9 @@ final class SocketEndpoint: Endpoint {
     override var hasClient: Bool { client >= 0 }
 
     override func open() throws(ChannelError) {
-        let listener = try ListeningSocket(path)
+        journal.sockets?.add(path, of: owner)
+        let listener = try ListeningSocket(path, in: directory)
+        directory = listener.directory
         self.listener = listener
         listenerDispatch = Dispatch(poller, listener.descriptor) { [unowned(unsafe) self] _ in accept() }
     }
@@ -51,6 +59,7 @@ final class SocketEndpoint: Endpoint {
         listenerDispatch = nil
         listener?.unlink()
         if let listener { _ = CLibc.close(listener.descriptor) }
+        journal.sockets?.remove(of: owner)
         listener = nil
     }
 

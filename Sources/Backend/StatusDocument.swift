@@ -26,9 +26,9 @@ extension Device {
         writer.beginMap()
         writer.member("domid", integer: Int64(address.domid))
         writer.member("devid", integer: Int64(address.devid))
-        writer.member("name", bytes: description.name)
+        writer.member("name", anyBytes: description.name)
         writer.member("connection", bytes: Bytes(connection.kind.word))
-        if let path = endpoint.terminal ?? connection.path { writer.member("path", bytes: path) }
+        if let path = endpoint.terminal ?? connection.path { writer.member("path", anyBytes: path) }
         writer.member("state", integer: Int64((state.seen?.own ?? .unknown).rawValue))
         writer.member("client", boolean: endpoint.hasClient)
         writer.member("from_guest", integer: Int64(clamping: fromGuest))

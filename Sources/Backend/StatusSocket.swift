@@ -38,7 +38,12 @@ final class StatusSocket {
         }
         let dispatch = Dispatch(poller, listener) { [unowned(unsafe) self] _ in accept() }
         self.dispatch = dispatch
-        try failing(as: "epoll") { () throws(Errno) in try dispatch.poll(for: .readable) }
+        do throws(Errno) {
+            try dispatch.poll(for: .readable)
+        } catch {
+            removeFile(path)
+            throw ChannelError(.failed, "epoll: \(error)")
+        }
     }
 
     func close() {

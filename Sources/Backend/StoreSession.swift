@@ -10,6 +10,11 @@ import XenStore
 final class StoreSession {
     private let log: Log
     private let poller: Poller
+    private let connect: Connect
+    /// How long xenstored may take for one batch.
+    private let timeLimit: Interval
+    /// How long until a connection that was lost is opened again.
+    private let pause: Interval
     /// Is called with each watch event, in xenstored's order, and before the
     /// replies that came with it.
     var onEvent: (WatchEvent) -> Void = { _ in }
@@ -39,9 +44,20 @@ final class StoreSession {
         case end(() -> Void)
     }
 
-    init(_ log: Log, _ poller: Poller) {
+    /// Opens a connection: `bySocket` only by a socket, with so much patience.
+    typealias Connect = (_ bySocket: Bool, _ patience: Interval) throws(StoreError) -> StoreConnection
+
+    init(
+        _ log: Log, _ poller: Poller, timeLimit: Interval = StoreConnection.timeLimit, pause: Interval = .seconds(1),
+        connect: @escaping Connect = { (bySocket, patience) throws(StoreError) in
+            try .open(bySocket: bySocket, patience: patience)
+        }
+    ) {
         self.log = log
         self.poller = poller
+        self.timeLimit = timeLimit
+        self.pause = pause
+        self.connect = connect
     }
 
     /// Whether an exchange may begin.
@@ -54,7 +70,6 @@ final class StoreSession {
 
     /// How long to wait for this domain's domid.
     private static var domidPatience: Interval { .seconds(5) }
-    private static var reconnectPause: Interval { .seconds(1) }
 
     /// Connects for the first time, and waits for it. xenstored may have started
     /// just now, and what tells it of dom0 (xen-init-dom0) comes after it.
@@ -62,8 +77,9 @@ final class StoreSession {
         let deadline = Instant.now + Self.domidPatience
         while true {
             do throws(StoreError) {
-                let new = try StoreConnection.open()
+                let new = try connect(false, StoreConnection.timeLimit)
                 if let domid = try new.run(Introduction()) {
+                    try attach(new)
                     return take(new, domid)
                 }
             } catch {
@@ -73,32 +89,33 @@ final class StoreSession {
                 throw ChannelError(
                     .failed, "this domain has no domid in xenstore yet (in dom0, xen-init-dom0 writes it)")
             }
-            pause(.milliseconds(100))
+            System.pause(.milliseconds(100))
         }
     }
 
     private func take(_ new: StoreConnection, _ domid: UInt32) {
-        if connection !== new { attach(new) }
         ownDomid = domid
         hasSocket = new.isSocket
         isConnected = true
     }
 
-    private func attach(_ new: StoreConnection) {
-        connection = new
+    /// Lets a connection wake the event loop; if that fails, there is none.
+    private func attach(_ new: StoreConnection) throws(StoreError) {
         let dispatch = Dispatch(poller, new.descriptor) { [unowned(unsafe) self] _ in proceed() }
-        self.dispatch = dispatch
         do throws(Errno) {
             try dispatch.poll(for: .readable)
         } catch {
-            lose(.disconnected(error.number))
+            dispatch.end()
+            throw .disconnected(error.number)
         }
+        connection = new
+        self.dispatch = dispatch
     }
 
     private func reconnect() {
         reconnectAt = nil
         do throws(StoreError) {
-            attach(try .open(bySocket: hasSocket, patience: .zero))
+            try attach(connect(hasSocket, .zero))
         } catch {
             return lose(error)
         }
@@ -120,7 +137,7 @@ final class StoreSession {
         connection = nil
         exchange = nil
         deadline = nil
-        reconnectAt = .now + Self.reconnectPause
+        reconnectAt = .now + pause
         if wasConnected { onLoss() }
     }
 
@@ -145,41 +162,46 @@ final class StoreSession {
                 return .end { done(.failure(error)) }
             }
         }
-        advance(.success(nil))
+        if advance(.success(nil)) { proceed() }
     }
 
-    private func advance(_ result: Result<Replies?, StoreError>) {
+    /// Goes on with the exchange; true when another batch is under way.
+    private func advance(_ result: Result<Replies?, StoreError>) -> Bool {
         var result = result
         while let exchange, let connection {
             switch exchange(result) {
             case .end(let finish):
                 self.exchange = nil
                 deadline = nil
+                // This may begin the next one.
                 finish()
-                return
+                return false
             case .send(let batch):
                 do throws(StoreError) {
                     try connection.start(batch)
-                    deadline = .now + StoreConnection.timeLimit
-                    return proceed()
+                    deadline = .now + timeLimit
+                    return true
                 } catch {
                     // A request that cannot be sent is refused; the connection has not noticed.
                     result = .failure(error)
                 }
             }
         }
+        return false
     }
 
-    /// Sends and takes what is possible now.
+    /// Sends and takes what is possible now. A loop, since each step of a long
+    /// exchange may be answered at once.
     private func proceed() {
-        guard let connection else { return }
-        do throws(StoreError) {
-            let replies = try connection.proceed()
-            try poll(connection)
-            for event in connection.takenEvents() { onEvent(event) }
-            if let replies { advance(.success(replies)) }
-        } catch {
-            lose(error)
+        while let connection {
+            do throws(StoreError) {
+                let replies = try connection.proceed()
+                try poll(connection)
+                for event in connection.takenEvents() { onEvent(event) }
+                guard let replies, advance(.success(replies)) else { return }
+            } catch {
+                return lose(error)
+            }
         }
     }
 
@@ -222,31 +244,5 @@ private func finish(_ connection: StoreConnection, until deadline: Instant) thro
         _ = try connection.proceed()
         guard Instant.now < deadline else { throw .timedOut }
         if connection.isUnderWay { _ = try? wait(for: POLLIN, on: connection.descriptor, until: deadline) }
-    }
-}
-
-/// The first words on a connection: this domain's domid, a watch on its
-/// backends, and the announcement that they are served.
-struct Introduction: Exchange {
-    private var domidIndex: Batch.Index?
-    private var domid: UInt32?
-
-    /// The outcome is nil while this domain has no domid in xenstore.
-    mutating func next(_ replies: Replies?) throws(StoreError) -> ExchangeStep<UInt32?> {
-        guard let replies, let domidIndex else {
-            var batch = Batch()
-            domidIndex = batch.read("domid")
-            return .send(batch)
-        }
-        if let domid {
-            try replies.check()
-            return .done(domid)
-        }
-        guard let own = try replies.value(domidIndex).flatMap({ domidNumber($0.array) }) else { return .done(nil) }
-        domid = own
-        var batch = Batch()
-        batch.watch(ConsoleAddress.backends(in: own), token: Change.backendToken)
-        batch.write(ownAnnouncement, "1")
-        return .send(batch)
     }
 }

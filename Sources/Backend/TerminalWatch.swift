@@ -1,4 +1,3 @@
-import CLibc
 import CXenIO
 import Channel
 import System

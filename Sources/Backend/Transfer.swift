@@ -1,4 +1,3 @@
-import Channel
 import System
 
 extension Device {

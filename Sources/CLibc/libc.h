@@ -1,6 +1,7 @@
 /* The C library's headers that the Swift sources use, as one module. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 
 /* Declared by glibc under _GNU_SOURCE alone, which gives strerror_r another meaning. */
 char *secure_getenv(const char *name);
+int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *deadline);
 
 /* The same file by a descriptor above those of the standard streams: where a
  * program has closed one, what it prints would go into the file.  Takes over
@@ -35,9 +37,16 @@ static inline int beyond_standard_streams(int descriptor)
 }
 
 /* open is variadic, which Swift cannot call. */
-static inline int open_file(const char *path, int flags, mode_t mode)
+static inline int open_file(int directory, const char *path, int flags, mode_t mode)
 {
-    return beyond_standard_streams(open(path, flags, mode));
+    return beyond_standard_streams(openat(directory, path, flags, mode));
+}
+
+/* A place among files, to go on from; nothing is opened there.  O_PATH is
+ * another name that is declared under _GNU_SOURCE alone. */
+static inline int open_place(int directory, const char *path, int flags)
+{
+    return openat(directory, path, flags | __O_PATH | O_CLOEXEC);
 }
 
 /* What fstat says of a file that is written to again and again: Swift would

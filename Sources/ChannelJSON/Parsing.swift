@@ -1,4 +1,3 @@
-import CLibc
 import CYajl
 import Channel
 
@@ -173,8 +172,9 @@ extension MemberCollector {
             beginMap()
             if level < 2 {
                 let object = value.pointee.u.object
-                for index in 0..<object.len {
-                    guard let name = object.keys[index], let member = object.values[index] else { continue }
+                let names = UnsafeBufferPointer(start: object.keys, count: object.len)
+                let members = UnsafeBufferPointer(start: object.values, count: object.len)
+                for case (let name?, let member?) in zip(names, members) {
                     key(UnsafeBufferPointer(start: ChannelJSON.bytes(name), count: strlen(name)))
                     walk(member, level: level + 1)
                 }

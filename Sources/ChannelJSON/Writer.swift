@@ -79,6 +79,20 @@ public struct Writer {
         }
     }
 
+    /// A member with a text that need not be UTF-8: bytes that are not become
+    /// lone surrogates, U+DC80 to U+DCFF, as in Python's surrogateescape.
+    public mutating func member(_ key: StaticString, anyBytes bytes: Bytes) {
+        guard !isUTF8(bytes.array[...]) else { return member(key, bytes: bytes) }
+        literal(key)
+        let text = escapedText(bytes)
+        text.withUnsafeBufferPointer { buffer in
+            // What is escaped already is not for yajl_gen_string.
+            UnsafeRawBufferPointer(buffer).withMemoryRebound(to: CChar.self) { text in
+                write { yajl_gen_number($0, text.baseAddress, text.count) }
+            }
+        }
+    }
+
     public mutating func member(_ key: StaticString, boolean: Bool) {
         literal(key)
         write { yajl_gen_bool($0, boolean ? 1 : 0) }

@@ -31,6 +31,7 @@ public struct LockFile {
             } catch {
                 _ = close(descriptor)
                 guard error.isBlocked else {
+                    // The file stays: somebody else may hold it. The next holder removes it.
                     throw ChannelError(.failed, "cannot take the lock \(path): \(error)")
                 }
                 isBusy = true

@@ -6,9 +6,18 @@ import System
 /// the standard streams'.
 ///
 /// - Returns: the descriptor, the caller's to close.
-public func openFile(_ path: Bytes, _ flags: Int32, mode: mode_t = 0) throws(Errno) -> Int32 {
+public func openFile(
+    _ path: Bytes, _ flags: Int32, mode: mode_t = 0, in directory: Int32 = AT_FDCWD
+) throws(Errno) -> Int32 {
     try path.withCString { (path) throws(Errno) in
-        try valueOrErrno(.open) { open_file(path, flags | O_CLOEXEC, mode) }
+        try valueOrErrno(.open) { open_file(directory, path, flags | O_CLOEXEC, mode) }
+    }
+}
+
+/// A descriptor that only names a file or directory: nothing is opened.
+func openPlace(_ path: Bytes, _ flags: Int32, in directory: Int32 = AT_FDCWD) throws(Errno) -> Int32 {
+    try path.withCString { (path) throws(Errno) in
+        try valueOrErrno(.open) { open_place(directory, path, flags) }
     }
 }
 
@@ -36,10 +45,19 @@ extension stat {
 
     private func isOf(_ type: Int32) -> Bool { st_mode & mode_t(S_IFMT) == mode_t(type) }
 
+    /// Which file it is.
+    var identity: FileIdentity { FileIdentity(device: st_dev, inode: st_ino) }
+
     /// Whether both are of one file, by whatever name.
     public func isSameFile(as other: stat) -> Bool {
-        st_ino == other.st_ino && st_dev == other.st_dev
+        identity == other.identity
     }
+}
+
+/// Which file something is, by whatever name.
+public struct FileIdentity: Sendable, Equatable {
+    let device: dev_t
+    let inode: ino_t
 }
 
 /// Removes a file, if it is there and can be.

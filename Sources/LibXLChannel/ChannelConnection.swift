@@ -1,5 +1,4 @@
 // libxl_channel_connection, with the two values that this library adds.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON

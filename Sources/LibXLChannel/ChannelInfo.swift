@@ -1,5 +1,4 @@
 // libxl_channelinfo: the struct's life and its JSON.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON

@@ -1,11 +1,8 @@
 // What the two families' channel structs have in common: each is a dialect of
 // ChannelRecord, and everything else is written once, for both.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON
-import Toolstack
-import XenStore
 
 /// A C struct for a channel.
 protocol ChannelStruct {

@@ -1,5 +1,4 @@
 // libxl_channel_type, the enumeration of the posted family.
-import CLibc
 import CXen
 import CXenV2
 import Channel

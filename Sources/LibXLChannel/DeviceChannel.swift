@@ -1,5 +1,4 @@
 // libxl_device_channel as released: the struct's life and its JSON.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON

@@ -1,7 +1,6 @@
 // The operations, for the released struct.
 import CXen
 import Channel
-import ChannelJSON
 import Toolstack
 
 @_cdecl("libxl_device_channel_list") @implementation

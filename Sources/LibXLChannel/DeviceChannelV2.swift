@@ -1,7 +1,5 @@
 // libxl_device_channel as posted, under its own symbols: the struct's life, its
 // JSON, and conversion to and from the released struct.
-import CLibc
-import CXen
 import CXenV2
 import Channel
 import ChannelJSON

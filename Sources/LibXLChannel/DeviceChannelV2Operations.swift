@@ -2,7 +2,6 @@
 import CXen
 import CXenV2
 import Channel
-import ChannelJSON
 import Toolstack
 
 @_cdecl("libxl_device_channel_v2_list") @implementation

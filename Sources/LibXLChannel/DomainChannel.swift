@@ -1,5 +1,4 @@
 // libxl_domain_channel: the channels of all domains; and domains by name.
-import CLibc
 import CXen
 import Channel
 import Toolstack

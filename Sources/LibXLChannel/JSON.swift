@@ -1,4 +1,3 @@
-import CLibc
 import CXen
 import Channel
 import ChannelJSON

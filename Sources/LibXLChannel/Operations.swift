@@ -1,5 +1,4 @@
 // The operations on a domain's channels, once for both families' structs.
-import CLibc
 import CXen
 import Channel
 import ChannelJSON

@@ -42,6 +42,9 @@ public struct Instant: Sendable, Comparable {
         return a < b ? a : b
     }
 
+    /// As functions of the C library take it that wait until a moment of CLOCK_MONOTONIC.
+    public var asTimespec: timespec { Interval.microseconds(microseconds).timespec }
+
     /// How long it is until this moment; nothing when it has passed.
     public var fromNow: Interval { max(.zero, self - .now) }
 }

@@ -12,7 +12,8 @@ public func receive(
             use(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             return .success(count)
         } catch {
-            return .failure(error)
+            // A buffer of this size comes from malloc. Swift does not look whether it got one; the kernel does.
+            return .failure(error.number == EFAULT ? Errno(ENOMEM) : error)
         }
     }.get()
 }

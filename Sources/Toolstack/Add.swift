@@ -40,19 +40,21 @@ extension Toolstack {
         var saving: Userdata?
         // What a commit may have made.
         var devices: [NewDevice] = []
+        var isServed = false
         do throws(ChannelError) {
             _ = try store.withTransaction(
                 after: before,
                 orElse: { (error) in
                     if case .refused = error { devices = [] }
                     return ChannelError(error, while: doing)
-                }
+                },
+                seen: { isServed = XenbusState($0).isServed }
             ) { (transaction, before) throws(ChannelError) -> TransactionEnd<Bool> in
                 devices = []
                 // Made from what was there before the transaction. What is read
                 // within it, along with the writing, tells whether it is still so.
                 let staged = try attempt(doing) { () throws(StoreError) in
-                    saving = try beforehand.domain?.savingUserdata(of: domid, before)
+                    saving = try savingUserdata(of: domid, before, beforehand.image)
                     let directory = try ConsoleDirectory(of: domid, before, beforehand.directory, in: transaction, store)
                     return try StagedAddition(plans, to: domid, directory, in: transaction, store)
                 }
@@ -61,13 +63,11 @@ extension Toolstack {
                 try checkNames(plans, beside: names)
                 let new = try staged.devices.get()
                 try attempt(doing) { () throws(StoreError) in try staged.checkWrites() }
-                try checkFiles(plans, of: domid)
+                try attempt(doing) { () throws(StoreError) in try waiter.watch(watchedNodes(new)) }
                 devices = new
-                return .commit(true)
+                return .commit(true, next: new.count == 1 ? new[0].backend / BackendNode.state : nil)
             }
-            // Another toolstack may have added one with the same file meanwhile: it finds this one.
-            try checkFiles(plans, of: domid, beside: devices)
-            try waitUntilServed(devices, by: waiter)
+            if !isServed { try waitUntilServed(devices, by: waiter) }
             try save(devices, saving)
         } catch {
             for device in devices {
@@ -144,11 +144,11 @@ extension Toolstack {
 private struct ReadsBeforehand {
     let directory: Batch.Index
     /// For devices that go into the domain's saved configuration.
-    private(set) var domain: DomainReads?
+    private(set) var image: Batch.Index?
 
     init(_ plans: [ChannelPlan], _ domid: UInt32, asking batch: inout Batch) {
         directory = batch.directory(ConsoleAddress.records(of: domid))
-        if plans.contains(where: { $0.isForLibXL }) { domain = DomainReads(domid, asking: &batch) }
+        if plans.contains(where: { $0.isForLibXL }) { image = batch.directory(ConsoleAddress.domain(domid) / "image") }
     }
 }
 
@@ -173,7 +173,7 @@ private struct StagedAddition {
         let domain = batch.read(ConsoleAddress.domain(domid))
         // One that comes or goes meanwhile is no conflict.
         let announcements = plans.map { batch.readOutside(announcement(in: $0.backendDomid)) }
-        let nameReads = before.consoles.map { NameReads($0, asking: &batch) }
+        let summaries = before.consoles.map { batch.readOutside($0.hiddenRecord) }
         firstWrite = batch.next
         if case .success(let devices) = devices {
             for device in devices { device.write(&batch) }
@@ -183,10 +183,13 @@ private struct StagedAddition {
         for (plan, announcement) in zip(plans, announcements) {
             isServed.append(try replies.value(announcement) != nil || plan.program != .xenchanneld)
         }
-        var names: [Bytes] = []
-        let isStill = try before.isStill(replies, directory)
-        for reads in nameReads { names.append(contentsOf: try reads.names(replies)) }
-        self.names = isStill ? names : nil
+        if try before.isStill(replies, directory) {
+            var values: [Bytes?] = []
+            for summary in summaries { values.append(try replies.value(summary)) }
+            names = try takenNames(before.consoles, values, store)
+        } else {
+            names = nil
+        }
     }
 
     func checkWrites() throws(StoreError) {

@@ -132,7 +132,7 @@ extension QMPConnection {
             }
             return pty
         case .path(let path):
-            let file = try openLogFile(path)
+            let file = try LogFile(path).descriptor
             defer { _ = CLibc.close(file) }
             guard let set = try execute(.addDescriptor, passing: file).descriptorSet else {
                 throw ChannelError(.qmpProtocol, "QEMU does not tell the descriptor's set")

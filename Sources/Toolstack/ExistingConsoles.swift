@@ -39,25 +39,26 @@ struct ConsoleDirectory {
     }
 }
 
-/// The reads that tell which names a console takes: the one in its record, and
-/// the one in its summary.
+/// The names that consoles take: by their summaries, or of those that libxl
+/// made by the names in their records.
 ///
-/// They are outside of the transaction: xenstored copies every node that a
-/// transaction reads. The directory before them in the batch is inside; a name
-/// comes and goes with an entry in it, and so makes a conflict.
-struct NameReads {
-    private let name: Batch.Index
-    private let summary: Batch.Index
-
-    init(_ console: ConsoleAddress, asking batch: inout Batch) {
-        name = batch.readOutside(console.record / BackendNode.name)
-        summary = batch.readOutside(console.hiddenRecord)
+/// They are read outside of the transaction: xenstored copies every node that a
+/// transaction reads. The directory was read in it before; a name comes and goes
+/// with an entry in that, and so makes a conflict.
+func takenNames(
+    _ consoles: [ConsoleAddress], _ summaries: [Bytes?], _ store: some BatchRunner
+) throws(StoreError) -> [Bytes] {
+    var names: [Bytes] = []
+    names.reserveCapacity(consoles.count)
+    var others: [Bytes] = []
+    for (console, summary) in zip(consoles, summaries) {
+        if let channel = Channel(devid: 0, summary: summary) {
+            names.append(channel.name)
+        } else {
+            others.append(console.record / BackendNode.name)
+        }
     }
-
-    func names(_ replies: Replies) throws(StoreError) -> [Bytes] {
-        let channel = Channel(devid: 0, summary: try replies.value(summary))
-        return [try replies.value(name), channel?.name].compactMap { $0 }
-    }
+    return names + (try store.values(others)).compactMap { $0 }
 }
 
 /// The consoles that a domain has, and what new ones must not take.
@@ -74,16 +75,9 @@ extension Toolstack {
             var existing = ExistingConsoles()
             existing.consoles = try (store.directory(ConsoleAddress.records(of: domid)) ?? [])
                 .compactMap { ConsoleAddress(domid: domid, entry: $0) }
-            var batch = Batch()
-            var reads: [(names: NameReads, chardev: Batch.Index)] = []
-            for console in existing.consoles {
-                reads.append((NameReads(console, asking: &batch), batch.read(console.chardevRecord)))
-            }
-            let replies = try store.run(batch)
-            for (names, chardev) in reads {
-                existing.names.append(contentsOf: try names.names(replies))
-                if let chardev = try replies.value(chardev) { existing.chardevs.append(chardev) }
-            }
+            let summaries = try store.values(existing.consoles.map { $0.hiddenRecord })
+            existing.names = try takenNames(existing.consoles, summaries, store)
+            existing.chardevs = try store.values(existing.consoles.map { $0.chardevRecord }).compactMap { $0 }
             return existing
         }
     }

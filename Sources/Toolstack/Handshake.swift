@@ -75,9 +75,12 @@ extension Toolstack {
         _ end: Farewell.End, _ farewell: inout Farewell, within patience: Interval, if isWorthWaiting: (ServedChannel) -> Bool
     ) throws(StoreError) -> Bool {
         let waiter = try store.waiter()
-        guard try tell(end, &farewell), isWorthWaiting(farewell.served) else { return true }
         let backend = farewell.state(.backend), state = farewell.state(end)
-        return try waiter.waitForChange(at: end == .backend ? [backend] : [backend, state], until: .now + patience) { batch in
+        try waiter.watch(end == .backend ? [backend] : [backend, state])
+        var isClosed = false
+        let isTold = try tell(end, &farewell) { now in isClosed = now == nil || now == XenbusState.closed.value }
+        guard isTold, isWorthWaiting(farewell.served), !isClosed else { return true }
+        return try waiter.waitForChange(until: .now + patience) { batch in
             let backend = batch.read(backend)
             return (backend: backend, end: end == .backend ? backend : batch.read(state))
         } look: { (replies, reads) throws(StoreError) in
@@ -90,10 +93,13 @@ extension Toolstack {
 
     /// Tells an end of a device that it is to close.
     ///
+    /// - Parameter seen: gets the backend's state right after that.
     /// - Returns: false when there is nobody to be told, or to wait for.
-    private func tell(_ end: Farewell.End, _ farewell: inout Farewell) throws(StoreError) -> Bool {
+    private func tell(
+        _ end: Farewell.End, _ farewell: inout Farewell, seen: (Bytes?) -> Void = { _ in }
+    ) throws(StoreError) -> Bool {
         let served = farewell.served
-        return try store.withTransaction(orElse: { $0 }) { (transaction, _) throws(StoreError) in
+        return try store.withTransaction(orElse: { $0 }, seen: seen) { (transaction, _) throws(StoreError) in
             var batch = Batch(in: transaction)
             let backend = batch.read(farewell.state(.backend))
             let before = end == .backend ? backend : batch.read(farewell.state(end))
@@ -112,7 +118,7 @@ extension Toolstack {
             }
             farewell.remember(stateBefore, of: end)
             try replies.checkWrites()
-            return .commit(true)
+            return .commit(true, next: farewell.state(.backend))
         }
     }
 

@@ -33,15 +33,22 @@ struct RecordReads {
 extension Toolstack {
     /// The channels of a domain, in the order of their devids.
     ///
-    /// Two batches whatever the number of channels, three with channels that
-    /// libxl made. A channel that goes away meanwhile is left out; a connection
-    /// that is not known is `.unknown`.
+    /// Two batches whatever the number of channels, one or two more with channels
+    /// that libxl made. A channel that goes away meanwhile is left out; a
+    /// connection that is not known is `.unknown`.
     ///
     /// - Throws: `.failed` or `.timedOut` when xenstore cannot be read.
     public func channels(of domid: UInt32) throws(ChannelError) -> [Channel] {
         try attempt("listing the channels") { () throws(StoreError) in
-            let entries = try store.directory(ConsoleAddress.records(of: domid)) ?? []
-            return try channels(consoles(entries, of: domid)).map { $0.channel }
+            let first = ConsoleAddress(domid: domid, devid: 0)
+            let directory = ConsoleAddress.records(of: domid)
+            var batch = Batch()
+            let listing = batch.directory(directory)
+            let summary = batch.read(first.hiddenRecord)
+            let replies = try store.run(batch)
+            let consoles = consoles(try store.children(replies, listing, of: directory) ?? [], of: domid)
+            let value = consoles.first == first ? Optional.some(try replies.value(summary)) : nil
+            return try channels(consoles, firstSummary: value).map { $0.channel }
         }
     }
 
@@ -67,28 +74,51 @@ extension Toolstack {
     }
 
     /// The channels among these consoles, in the same order.
-    private func channels(_ consoles: [ConsoleAddress]) throws(StoreError) -> [DomainChannel] {
-        let summaries = try store.values(consoles.map { $0.hiddenRecord })
-        var found: [Channel?] = []
-        found.reserveCapacity(consoles.count)
-        /// Where in `found` those without a summary are.
-        var others: [Int] = []
-        for (position, (console, summary)) in zip(consoles, summaries).enumerated() {
-            let channel = Channel(devid: console.devid, summary: summary)
-            found.append(channel)
-            if channel == nil { others.append(position) }
+    ///
+    /// - Parameter firstSummary: the first one's, if it was read.
+    private func channels(
+        _ consoles: [ConsoleAddress], firstSummary: Bytes?? = nil
+    ) throws(StoreError) -> [DomainChannel] {
+        var found = [Channel?](repeating: nil, count: consoles.count)
+        var start = 0
+        var areLibXLs = false
+        if let firstSummary {
+            start = 1
+            found[0] = Channel(devid: consoles[0].devid, summary: firstSummary)
+            // libxl makes a domain's channels with the domain, before others. If the
+            // first and the last have no summary, the others hardly have.
+            areLibXLs = found[0] == nil
+            if areLibXLs, consoles.count > 1 {
+                areLibXLs = Channel(devid: 0, summary: try store.value(consoles[consoles.count - 1].hiddenRecord)) == nil
+            }
         }
+        if !areLibXLs { try readSummaries(start, consoles, &found) }
+        var others: [Int] = []
+        for position in found.indices where found[position] == nil { others.append(position) }
         try store.inBatches(others) { position, batch in
             RecordReads(consoles[position], asking: &batch)
         } look: { (replies, reads, position) throws(StoreError) in
             found[position] = try reads.channel(consoles[position], replies)
         }
+        if areLibXLs { try readSummaries(start, consoles, &found) }
         var channels: [DomainChannel] = []
         channels.reserveCapacity(consoles.count)
         for (console, channel) in zip(consoles, found) {
             if let channel { channels.append(DomainChannel(domid: console.domid, channel: channel)) }
         }
         return channels
+    }
+
+    /// Finds those from `start` on that are not found yet by their summaries.
+    private func readSummaries(
+        _ start: Int, _ consoles: [ConsoleAddress], _ found: inout [Channel?]
+    ) throws(StoreError) {
+        var paths: [Bytes] = []
+        for position in start..<consoles.count where found[position] == nil { paths.append(consoles[position].hiddenRecord) }
+        var rest = try store.values(paths)[...]
+        for position in start..<consoles.count where found[position] == nil {
+            found[position] = Channel(devid: consoles[position].devid, summary: rest.removeFirst())
+        }
     }
 
     /// The channel with a devid.
@@ -140,7 +170,10 @@ func channelTitle(devid: Int32) -> Text { channelTitle(name: Bytes(), devid: dev
 
 /// The entries of a directory that are numbers, in order.
 func sortedNumbers(_ entries: [Bytes]) -> [UInt64] {
-    entries.compactMap(canonicalNumber).sorted()
+    var numbers = entries.compactMap(canonicalNumber)
+    // xenstored mostly has them in order.
+    if zip(numbers, numbers.dropFirst()).contains(where: { $0 > $1 }) { heapSort(&numbers) }
+    return numbers
 }
 
 extension ChannelError {
@@ -150,4 +183,23 @@ extension ChannelError {
 
     /// The domain is named by the caller.
     static var noDomain: ChannelError { ChannelError(.domainNotFound, "there is no such domain") }
+}
+
+/// Sorts in place. The standard library's sort would be 3 KB of the library.
+private func heapSort(_ numbers: inout [UInt64]) {
+    func siftDown(_ start: Int, _ end: Int) {
+        var root = start
+        while 2 * root + 1 < end {
+            var child = 2 * root + 1
+            if child + 1 < end, numbers[child] < numbers[child + 1] { child += 1 }
+            guard numbers[root] < numbers[child] else { return }
+            numbers.swapAt(root, child)
+            root = child
+        }
+    }
+    for start in stride(from: numbers.count / 2 - 1, through: 0, by: -1) { siftDown(start, numbers.count) }
+    for end in stride(from: numbers.count - 1, to: 0, by: -1) {
+        numbers.swapAt(0, end)
+        siftDown(0, end)
+    }
 }

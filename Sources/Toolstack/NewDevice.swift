@@ -85,6 +85,8 @@ struct NewDevice {
         batch.setPermissions(backend, ofBackend)
         write(backendNodes, in: backend, &batch)
         write(identity, in: backend, &batch)
+        // The guest may remove its frontend's directory, and what it says.
+        if plan.program == .xenchanneld { batch.write(backend / BackendNode.type, Bytes(plan.program.type.word)) }
     }
 
     private func write(_ nodes: [(BackendNode, Bytes)], in directory: Bytes, _ batch: inout Batch) {

@@ -92,10 +92,13 @@ extension Toolstack {
         do throws(ChannelError) {
             try served.qemu.close(served.chardevs(beside: chardev))
         } catch {
-            // A QEMU that is gone has no character devices, but may have left a socket.
-            guard error.kind != .notReady else { return served.channel.connection.removeStaleSocket() }
-            throw error.about("\(served.title) is removed, but not its character device")
+            // A QEMU that is gone has no character devices.
+            guard error.kind == .notReady else {
+                throw error.about("\(served.title) is removed, but not its character device")
+            }
         }
+        // It may have left it: when it is gone, and where it does not know the path (ListeningSocket).
+        served.channel.connection.removeStaleSocket()
     }
 }
 

@@ -67,8 +67,20 @@ extension Toolstack {
             takeBack(farewell)
             throw error
         }
-        if let chardev = served.program.chardev { try close(chardev, of: served) }
+        if let chardev = served.program.chardev {
+            try close(chardev, of: served)
+        } else {
+            removeAbandonedSocket(of: served)
+        }
         if let failure { throw failure }
+    }
+
+    /// Removes the socket of a channel in this domain when no xenchanneld runs that would.
+    private func removeAbandonedSocket(of served: ServedChannel) {
+        guard served.channel.connection.kind == .socket, served.channel.backendDomid == 0,
+            (try? store.value(announcement(in: 0)) == nil) == true
+        else { return }
+        served.channel.connection.removeStaleSocket()
     }
 
     private func hasSomebodyToAsk(_ served: ServedChannel) throws(ChannelError) -> Bool {

@@ -7,17 +7,14 @@ extension Toolstack {
     /// Waits until the backends of devices that were just added serve them.
     ///
     /// - Throws: `.failed` with a backend's own words, `.timedOut` when it is silent.
+    ///
+    /// - Parameter waiter: watches what `watchedNodes` gives.
     func waitUntilServed(_ devices: [NewDevice], by waiter: Runner.Waiter) throws(ChannelError) {
-        var watched: [Bytes] = []
-        for device in devices {
-            watched.append(device.backend)
-            if !device.plan.program.outlivesGuest { watched.append(device.console.record) }
-        }
         /// The positions of those whose backends have not answered.
         var silent = Array(devices.indices)
         var outcome: ServingOutcome?
         try attempt("waiting for the backend") { () throws(StoreError) in
-            _ = try waiter.waitForChange(at: watched, until: .now + patience) { batch in
+            _ = try waiter.waitForChange(until: .now + patience) { batch in
                 silent.map { ServingReads(devices[$0], asking: &batch) }
             } look: { (replies, reads) throws(StoreError) -> Bool? in
                 var still: [Int] = []
@@ -43,6 +40,16 @@ extension Toolstack {
         }
         throw ChannelError(kind, "\(device.title): \(cause)", at: position)
     }
+}
+
+/// What tells of the backends of devices that are added.
+func watchedNodes(_ devices: [NewDevice]) -> [Bytes] {
+    var nodes: [Bytes] = []
+    for device in devices {
+        nodes.append(device.backend)
+        if !device.plan.program.outlivesGuest { nodes.append(device.console.record) }
+    }
+    return nodes
 }
 
 /// The reads that tell whether a device that was just added is served.

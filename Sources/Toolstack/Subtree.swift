@@ -4,44 +4,35 @@ import XenStore
 
 /// A device's directory, and those above it that go with it when they are empty.
 private struct Subtree {
-    private let node: Bytes
-    /// The directories above the node, from the nearest one upward.
-    private let above: [Bytes]
+    /// What is removed.
+    private(set) var node: Bytes
+    /// How many directories above it may go too.
+    private(set) var levels: Int
 
     init(_ node: Bytes, above levels: Int) {
         self.node = node
-        var above: [Bytes] = []
-        var path = node.array[...]
-        while above.count < levels, let slash = path.lastIndex(of: UInt8(ascii: "/")) {
-            path = path[..<slash]
-            above.append(Bytes(path))
+        self.levels = levels
+    }
+
+    /// The directory above the node.
+    var directory: Bytes {
+        Bytes(node.array[..<(node.array.lastIndex(of: UInt8(ascii: "/")) ?? 0)])
+    }
+
+    /// Goes up by a level, and adds the removal of the directory there if it has
+    /// no other entries; false when that is the end.
+    mutating func climb(_ listing: Batch.Index, _ replies: Replies, removing batch: inout Batch) -> Bool {
+        let directory = directory
+        if !replies.isMissing(listing) {
+            // A listing too long for one message has other entries.
+            let children = try? replies.children(listing)
+            // The child is gone already, or goes too.
+            guard children?.allSatisfy({ directory / $0 == node }) == true else { return false }
+            batch.remove(directory)
         }
-        self.above = above
-    }
-
-    /// The removal of the node, and the listings of the directories above it.
-    struct Requests {
-        let removal: Batch.Index
-        let listings: [Batch.Index]
-    }
-
-    func remove(_ batch: inout Batch) -> Requests {
-        Requests(removal: batch.remove(node), listings: above.map { batch.directory($0) })
-    }
-
-    /// Adds the removal of the directories that are empty now.
-    func removeEmpty(_ requests: Requests, _ replies: Replies, _ batch: inout Batch) {
-        var child = node
-        for (directory, listing) in zip(above, requests.listings) {
-            if !replies.isMissing(listing) {
-                // A listing too long for one message has other entries.
-                let children = try? replies.children(listing)
-                // The child is gone already, or goes too.
-                guard children?.allSatisfy({ directory / $0 == child }) == true else { return }
-                batch.remove(directory)
-            }
-            child = directory
-        }
+        node = directory
+        levels -= 1
+        return levels > 0
     }
 }
 
@@ -88,13 +79,29 @@ extension Toolstack {
             // the device, and not see a new one with its number.
             var batch = Batch(in: transaction)
             let condition = batch.read(node)
-            let requests = trees.map { $0.remove(&batch) }
-            let replies = try store.run(batch)
+            var removals: [Batch.Index] = []
+            var listings: [Batch.Index] = []
+            for tree in trees {
+                removals.append(batch.remove(tree.node))
+                listings.append(batch.directory(tree.directory))
+            }
+            var replies = try store.run(batch)
             guard try replies.value(condition) == value else { return .abort(false) }
+            for removal in removals { try replies.checkWrite(removal) }
+            // Mostly a directory has other entries, and those above it are none to look at.
             var last = Batch(in: transaction)
-            for (tree, requests) in zip(trees, requests) {
-                try replies.checkWrite(requests.removal)
-                tree.removeEmpty(requests, replies, &last)
+            var rising = trees
+            while true {
+                var still: [Subtree] = []
+                for (tree, listing) in zip(rising, listings) {
+                    var tree = tree
+                    if tree.climb(listing, replies, removing: &last) { still.append(tree) }
+                }
+                rising = still
+                if rising.isEmpty { break }
+                batch = Batch(in: transaction)
+                listings = rising.map { batch.directory($0.directory) }
+                replies = try store.run(batch)
             }
             return .commit(true, last: last)
         }

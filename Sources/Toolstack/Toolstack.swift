@@ -1,3 +1,4 @@
+import CLibc
 import Channel
 import System
 import XenStore
@@ -31,6 +32,7 @@ extension ChannelError {
         let kind: Kind
         switch error {
         case .timedOut: kind = .timedOut
+        case .disconnected(ENOMEM): kind = .noMemory
         case .refused, .disconnected, .protocolViolation, .tooLong: kind = .failed
         }
         self.init(kind, "\(doing): \(error.text)")

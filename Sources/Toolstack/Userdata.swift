@@ -148,10 +148,17 @@ struct DomainReads {
         if try replies.value(stubdomain) != nil { return .stubdomain }
         return try replies.value(process) != nil ? .process : .none
     }
+}
 
+extension Toolstack {
     /// The userdata, if channels go into the saved configuration.
-    func savingUserdata(of domid: UInt32, _ replies: Replies) throws(StoreError) -> Userdata? {
-        try deviceModel(replies) == .none ? nil : try userdata(of: domid, replies)
+    ///
+    /// - Parameter image: a listing of the directory in which libxl tells of a QEMU.
+    func savingUserdata(of domid: UInt32, _ replies: Replies, _ image: Batch.Index?) throws(StoreError) -> Userdata? {
+        guard let image, let nodes = try replies.children(image),
+            nodes.contains(where: { $0 == "device-model-pid" || $0 == "device-model-domid" })
+        else { return nil }
+        return Userdata(of: domid, vm: try store.value(ConsoleAddress.domain(domid) / "vm"))
     }
 }
 

@@ -32,8 +32,12 @@ public struct ConsoleAddress: Equatable, Sendable {
 
     /// The domain's own directory.
     public var domain: Bytes { ConsoleAddress.domain(domid) }
+    // Paths are made in many places: inlined, they would be a twentieth of the library.
+
     /// The toolstack's own record, which the guest cannot write.
-    public var record: Bytes { ConsoleAddress.records(of: domid) / number }
+    public var record: Bytes {
+        @inline(never) get { ConsoleAddress.records(of: domid) / number }
+    }
     /// The channel's summary, and what else libxl is not to see. A NONE or PATH
     /// channel has no `name` besides it: libxl's list fails as a whole on a
     /// connection that it does not know, and passes over consoles without a name.
@@ -44,8 +48,11 @@ public struct ConsoleAddress: Equatable, Sendable {
     }
     /// Where the record names the character device of QEMU that carries the channel.
     public var chardevRecord: Bytes { hiddenRecord / "chardev" }
-    public var frontend: Bytes { ConsoleAddress.frontends(of: domid) / number }
+    public var frontend: Bytes {
+        @inline(never) get { ConsoleAddress.frontends(of: domid) / number }
+    }
 
+    @inline(never)
     public func backend(in backendDomid: UInt32) -> Bytes {
         ConsoleAddress.backends(in: backendDomid) / domid / number
     }

@@ -5,6 +5,8 @@ import Channel
 /// The nodes of a device's backend directory. Only the backend domain writes there.
 public enum BackendNode: Sendable {
     case frontend, frontendDomid, online, state, lineProtocol, name, connection, path
+    /// Who serves it, where the guest cannot change it: xenchanneld's devices alone have this node.
+    case type
     /// Why the backend does not serve the device, in its own words.
     case error
 
@@ -18,6 +20,7 @@ public enum BackendNode: Sendable {
         case .name: "name"
         case .connection: "connection"
         case .path: "path"
+        case .type: "type"
         case .error: "error"
         }
     }

@@ -1,13 +1,19 @@
+import System
+
 /// What operations need of a xenstore: to run batches, and to wait for changes.
 public protocol BatchRunner {
     associatedtype Waiter: StoreWaiter
 
     /// Sends a batch and waits for its replies.
     func run(_ batch: Batch) throws(StoreError) -> Replies
+    /// The same, until a moment of the caller's.
+    func run(_ batch: Batch, until deadline: Instant) throws(StoreError) -> Replies
 
     /// Runs `body`, a transaction, while no other thread runs one: they would
     /// only make each other begin again.
-    func exclusively<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result
+    ///
+    /// - Throws: `.timedOut` when others had transactions under way until `deadline`.
+    func exclusively(until deadline: Instant, _ body: () throws(StoreError) -> Void) throws(StoreError)
 
     /// A connection with watches of its own, to wait by. Whoever changes
     /// something and then waits for the effect opens it first: without it
@@ -16,9 +22,11 @@ public protocol BatchRunner {
 }
 
 extension BatchRunner {
-    public func exclusively<Result, Failure: Error>(
-        _ body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
+    public func run(_ batch: Batch, until deadline: Instant) throws(StoreError) -> Replies {
+        try run(batch)
+    }
+
+    public func exclusively(until deadline: Instant, _ body: () throws(StoreError) -> Void) throws(StoreError) {
         try body()
     }
 }

@@ -44,16 +44,23 @@ public struct Directories: Exchange {
         var replies = replies
         while let position = long.last {
             var exchange = parts ?? DirectoryInParts(paths[position])
-            switch try exchange.next(replies) {
-            case .send(let batch):
-                parts = exchange
-                return .send(batch)
-            case .done(let names):
-                children[position] = names ?? []
-                parts = nil
-                long.removeLast()
-                replies = nil
+            // A second reference would make each part copy all of those before.
+            parts = nil
+            do throws(StoreError) {
+                switch try exchange.next(replies) {
+                case .send(let batch):
+                    parts = exchange
+                    return .send(batch)
+                case .done(let names):
+                    children[position] = names ?? []
+                }
+            } catch .refused {
+                // As in a listing: one of them does not keep the others from being read.
+            } catch {
+                throw error
             }
+            long.removeLast()
+            replies = nil
         }
         return .done(children)
     }

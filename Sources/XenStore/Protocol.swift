@@ -1,5 +1,4 @@
 // The xenstore protocol's own words (xen/io/xs_wire.h, docs/misc/xenstore.txt).
-import Channel
 
 /// The requests that this client sends, and the two messages only the server sends.
 public enum Operation: UInt32, Sendable {

@@ -1,4 +1,5 @@
 import CLibc
+import System
 
 /// The process's connection to xenstored, shared by all of its threads.
 ///
@@ -7,27 +8,34 @@ import CLibc
 public struct Store: BatchRunner {
     public init() {}
 
+    public func run(_ batch: Batch) throws(StoreError) -> Replies {
+        try run(batch, until: .now + StoreConnection.timeLimit)
+    }
+
     /// Runs a batch. When xenstored was restarted since the last one, the
     /// batch goes to the new xenstored, if nothing in it could take effect twice.
     ///
     /// A transaction ends with the connection that began it, which another
     /// thread's batch may have broken: to a new one all of its requests would be
     /// for nodes that are not there.
-    public func run(_ batch: Batch) throws(StoreError) -> Replies {
-        lock()
+    ///
+    /// Waiting for other threads' batches counts: when xenstored hangs, each
+    /// thread fails by its own deadline, not one after another.
+    public func run(_ batch: Batch, until deadline: Instant) throws(StoreError) -> Replies {
+        try lock(until: deadline)
         defer { pthread_mutex_unlock(&mutex) }
         if batch.transaction != .none {
             guard current() != nil, transactionGeneration == generation else { throw .disconnected(0) }
         }
-        let replies = try runAnywhere(batch)
+        let replies = try runAnywhere(batch, until: deadline)
         if batch.beginsTransaction { transactionGeneration = generation }
         return replies
     }
 
-    private func runAnywhere(_ batch: Batch) throws(StoreError) -> Replies {
+    private func runAnywhere(_ batch: Batch, until deadline: Instant) throws(StoreError) -> Replies {
         if let connection = current() {
             do throws(StoreError) {
-                return try connection.run(batch)
+                return try connection.run(batch, until: deadline)
             } catch {
                 if connection.descriptor < 0 { replace(with: nil) }
                 guard case .disconnected = error, batch.isHarmless, batch.transaction == .none else {
@@ -35,10 +43,10 @@ public struct Store: BatchRunner {
                 }
             }
         }
-        let connection = try StoreConnection.open()
+        let connection = try StoreConnection.open(patience: deadline.fromNow)
         replace(with: connection)
         do throws(StoreError) {
-            return try connection.run(batch)
+            return try connection.run(batch, until: deadline)
         } catch {
             if connection.descriptor < 0 { replace(with: nil) }
             throw error
@@ -49,26 +57,29 @@ public struct Store: BatchRunner {
         try .open()
     }
 
-    public func exclusively<Result, Failure: Error>(
-        _ body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        pthread_mutex_lock(&transactionMutex)
+    public func exclusively(until deadline: Instant, _ body: () throws(StoreError) -> Void) throws(StoreError) {
+        try lock(&transactionMutex, until: deadline)
         defer { pthread_mutex_unlock(&transactionMutex) }
-        return try body()
+        try body()
     }
 
     /// Closes the connection, until the next use.
     public static func close() {
-        Store().lock()
+        pthread_mutex_lock(&mutex)
         Store().replace(with: nil)
         pthread_mutex_unlock(&mutex)
     }
 
-    private func lock() {
-        pthread_mutex_lock(&mutex)
+    private func lock(until deadline: Instant) throws(StoreError) {
+        try lock(&mutex, until: deadline)
         if !forkIsHandled {
             forkIsHandled = pthread_atfork(nil, nil, { forgetConnection() }) == 0
         }
+    }
+
+    private func lock(_ mutex: UnsafeMutablePointer<pthread_mutex_t>, until deadline: Instant) throws(StoreError) {
+        var time = deadline.asTimespec
+        guard pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &time) == 0 else { throw .timedOut }
     }
 
     private func current() -> StoreConnection? {

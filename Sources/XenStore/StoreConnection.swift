@@ -22,6 +22,8 @@ public final class StoreConnection {
     public let isSocket: Bool
     private var decoder = Decoder()
     private var events: [WatchEvent] = []
+    /// How often `watch` was called.
+    private var watches = 0
     /// The batch that is under way, what came of its replies, and how much of it was sent.
     private var batch = Batch()
     private var replies = Replies(to: Batch())
@@ -42,36 +44,6 @@ public final class StoreConnection {
         self.isSocket = isSocket
     }
 
-    /// Connects to xenstored, as libxenstore does: to its Unix socket
-    /// (`XENSTORED_PATH`, or `socket` below `XENSTORED_RUNDIR`), else to the
-    /// xenbus device, unless `bySocket`.
-    ///
-    /// In xenstored's own domain the device opens too while xenstored does not
-    /// run, and takes requests that nobody answers. So where there is a socket,
-    /// though nobody listens on it, the device is not tried.
-    ///
-    /// A function rather than an initialiser: in Embedded Swift an initialiser
-    /// of a class that throws leaves the object behind.
-    ///
-    /// - Parameter patience: how long to wait for a place in xenstored's queue of new connections.
-    /// - Throws: `.disconnected`.
-    public static func open(
-        bySocket: Bool = false, patience: Interval = StoreConnection.timeLimit
-    ) throws(StoreError) -> StoreConnection {
-        let named = getenv("XENSTORED_PATH").map { Bytes(cString: $0) }
-        let directory = getenv("XENSTORED_RUNDIR").map { Bytes(cString: $0) } ?? "/var/run/xenstored"
-        do throws(StoreError) {
-            return StoreConnection(
-                descriptor: try connect(named ?? directory + "/socket", patience), isSocket: true)
-        } catch {
-            let usual: Bytes = access("/dev/xen/xenbus", F_OK) == 0 ? "/dev/xen/xenbus" : "/proc/xen/xenbus"
-            guard !bySocket, named != nil || error == .disconnected(ENOENT),
-                let device = openDevice(named ?? usual)
-            else { throw error }
-            return StoreConnection(descriptor: device, isSocket: false)
-        }
-    }
-
     deinit {
         close()
     }
@@ -82,25 +54,19 @@ public final class StoreConnection {
         descriptor = -1
     }
 
-    private static func openDevice(_ path: Bytes) -> Int32? {
-        guard let descriptor = try? openFile(path, O_RDWR | O_NONBLOCK) else { return nil }
-        if let status = try? status(of: descriptor), status.isCharacterDevice { return descriptor }
-        _ = CLibc.close(descriptor)
-        return nil
-    }
-
-    private static func connect(_ path: Bytes, _ patience: Interval) throws(StoreError) -> Int32 {
-        do throws(Errno) {
-            return try connectToSocket(path, until: .now + patience)
-        } catch {
-            throw .disconnected(error.number)
-        }
-    }
-
     /// Sends a batch and waits for all of its replies.
     public func run(_ batch: Batch) throws(StoreError) -> Replies {
-        let deadline = Instant.now + Self.timeLimit
+        try run(batch, until: .now + Self.timeLimit)
+    }
+
+    public func run(_ batch: Batch, until deadline: Instant) throws(StoreError) -> Replies {
+        try finishWatching(until: deadline)
         try start(batch)
+        return try finish(until: deadline)
+    }
+
+    /// Waits for all the replies to the batch under way.
+    private func finish(until deadline: Instant) throws(StoreError) -> Replies {
         while true {
             do throws(StoreError) {
                 if let replies = try waitAndProceed(until: deadline) { return replies }
@@ -109,6 +75,26 @@ public final class StoreConnection {
                 throw error
             }
         }
+    }
+
+    public func watch(_ paths: [Bytes]) throws(StoreError) {
+        try finishWatching(until: .now + Self.timeLimit)
+        // The same nodes may be watched again.
+        watches += 1
+        var batch = Batch()
+        for path in paths { batch.watch(path, token: Bytes(decimal: watches)) }
+        try start(batch)
+        do throws(StoreError) {
+            try sendRequests()
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    /// Waits for the answers to `watch`.
+    private func finishWatching(until deadline: Instant) throws(StoreError) {
+        if isUnderWay { try finish(until: deadline).check() }
     }
 
     private func waitAndProceed(until deadline: Instant) throws(StoreError) -> Replies? {
@@ -267,6 +253,7 @@ public final class StoreConnection {
 
     /// Waits for watch events until `deadline`; empty when none came.
     public func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] {
+        try finishWatching(until: .now + Self.timeLimit)
         while true {
             let taken = try takeEvents()
             if !taken.isEmpty || Instant.now >= deadline { return taken }

@@ -22,7 +22,8 @@ public struct TransactionExchange<Body: TransactionBody>: Exchange {
         case started(Batch.Index)
         case asked(Transaction, Body.Reads)
         case committed(Batch.Index)
-        case aborted
+        /// Ended without any change; with the reason, unless the body wanted it so.
+        case aborted(StoreError?)
     }
 
     public init(_ body: Body, attempts: Int) {
@@ -42,14 +43,16 @@ public struct TransactionExchange<Body: TransactionBody>: Exchange {
             return .send(reads)
         case .asked(let transaction, let reads):
             var writes = Batch(in: transaction)
-            if try body.write(replies, reads, &writes) {
-                stage = .committed(writes.endTransaction(commit: true))
-            } else {
-                writes = Batch(in: transaction)
-                writes.endTransaction(commit: false)
-                stage = .aborted
+            do throws(StoreError) {
+                guard try body.write(replies, reads, &writes) else { return abort(transaction, nil) }
+                let end = writes.endTransaction(commit: true)
+                guard !writes.isTooLong else { return abort(transaction, .tooLong) }
+                stage = .committed(end)
+                return .send(writes)
+            } catch {
+                // Left open, it would count towards this domain's quota of transactions.
+                return abort(transaction, error)
             }
-            return .send(writes)
         case .committed(let end):
             do throws(StoreError) {
                 _ = try replies.payload(end)
@@ -60,9 +63,17 @@ public struct TransactionExchange<Body: TransactionBody>: Exchange {
             } catch {
                 throw error
             }
-        case .aborted:
+        case .aborted(let reason):
+            if let reason { throw reason }
             return .done(())
         }
+    }
+
+    private mutating func abort(_ transaction: Transaction, _ reason: StoreError?) -> ExchangeStep<Void> {
+        var batch = Batch(in: transaction)
+        batch.endTransaction(commit: false)
+        stage = .aborted(reason)
+        return .send(batch)
     }
 
     private mutating func begin() -> ExchangeStep<Void> {

@@ -1,4 +1,5 @@
 import CLibc
+import Channel
 import System
 
 /// How the requests of a transaction, all of them answered, are to end.
@@ -7,7 +8,8 @@ public enum TransactionEnd<Result> {
     ///
     /// `last` goes along with the commit, and nobody looks at its replies: what
     /// of it is refused does not hold up the rest.
-    case commit(Result, last: Batch? = nil)
+    /// The node `next` is read right after the commit, and shown to `seen`.
+    case commit(Result, last: Batch? = nil, next: Bytes? = nil)
     /// None of them takes effect.
     case abort(Result)
     /// What they were made from is not so any more: all begins again.
@@ -24,6 +26,8 @@ extension BatchRunner {
     ///
     /// - Parameter before: requests to go along with the transaction's start,
     ///   outside of it; their replies are given to `body`.
+    /// - Parameter seen: gets the value that was read after the commit, nil
+    ///   without a node; it is not called when the node cannot be read.
     /// - Parameter attempts: how often to begin at most, for 10 s at the longest;
     ///   then it fails with EAGAIN.
     @discardableResult
@@ -31,17 +35,20 @@ extension BatchRunner {
         after before: Batch = Batch(),
         attempts: UInt32 = .max,
         orElse convert: (StoreError) -> Failure,
+        seen: (Bytes?) -> Void = { _ in },
         _ body: (Transaction, Replies) throws(Failure) -> TransactionEnd<Result>
     ) throws(Failure) -> Result {
         var outcome: Swift.Result<Result, Failure>?
         do throws(StoreError) {
-            try exclusively { () throws(StoreError) in
-                try repeatTransaction(after: before, attempts) { (transaction, replies) in
+            // What others take before it counts: behind one that hangs, nobody waits for longer than it does.
+            let deadline = Instant.now + StoreConnection.timeLimit
+            try exclusively(until: deadline) { () throws(StoreError) in
+                try repeatTransaction(after: before, attempts, until: deadline, seen) { (transaction, replies) in
                     do throws(Failure) {
                         switch try body(transaction, replies) {
-                        case .commit(let result, let last):
+                        case .commit(let result, let last, let next):
                             outcome = .success(result)
-                            return .commit(true, last: last)
+                            return .commit(true, last: last, next: next)
                         case .abort(let result):
                             outcome = .success(result)
                         case .again:
@@ -63,21 +70,24 @@ extension BatchRunner {
     /// The same for whatever a body makes, which it keeps itself.
     @inline(never)
     private func repeatTransaction(
-        after before: Batch, _ attempts: UInt32, _ body: (Transaction, Replies) -> TransactionEnd<Bool>
+        after before: Batch, _ attempts: UInt32, until deadline: Instant, _ seen: (Bytes?) -> Void,
+        _ body: (Transaction, Replies) -> TransactionEnd<Bool>
     ) throws(StoreError) {
-        let deadline = Instant.now + StoreConnection.timeLimit
         var attempt: UInt32 = 0
         var opening = before
         let start = opening.startTransaction()
         while true {
-            let replies = try run(opening)
+            let replies = try run(opening, until: deadline)
             let transaction = try replies.transaction(start)
             switch body(transaction, replies) {
-            case .commit(_, let last):
+            case .commit(_, let last, let next):
                 do throws(StoreError) {
                     var commit = last ?? Batch(in: transaction)
                     let end = commit.endTransaction(commit: true)
-                    _ = try run(commit).payload(end)
+                    let read = next.map { commit.readOutside($0) }
+                    let replies = try run(commit)
+                    _ = try replies.payload(end)
+                    if let read, let value = try? replies.value(read) { seen(value) }
                     return
                 } catch {
                     guard error == .refused(EAGAIN) else { throw error }

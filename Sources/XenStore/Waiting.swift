@@ -3,6 +3,10 @@ import System
 
 /// Waits for changes in xenstore.
 public protocol StoreWaiter {
+    /// Watches nodes and what is below them. Does not wait for xenstored's
+    /// answer: a refusal comes with the next request or event.
+    func watch(_ paths: [Bytes]) throws(StoreError)
+
     /// Sends a batch and waits for its replies.
     func run(_ batch: Batch) throws(StoreError) -> Replies
 
@@ -11,19 +15,17 @@ public protocol StoreWaiter {
 }
 
 extension StoreWaiter {
-    /// Waits until `look` finds what it looks for in the replies to `ask`: at
-    /// first, and after every change at or below the nodes in `watched`.
-    ///
-    /// A waiter waits once: its watches stay.
+    /// Waits until `look` finds what it looks for in the replies to `ask`: after
+    /// every change at or below the watched nodes, and at least once, since
+    /// every watch fires at once by itself.
     ///
     /// - Returns: what `look` returned, nil when it found nothing until `deadline`.
     public func waitForChange<Nodes, Result>(
-        at watched: [Bytes], until deadline: Instant,
-        ask: (inout Batch) -> Nodes, look: (Replies, Nodes) throws(StoreError) -> Result?
+        until deadline: Instant, ask: (inout Batch) -> Nodes, look: (Replies, Nodes) throws(StoreError) -> Result?
     ) throws(StoreError) -> Result? {
         var nodes: Nodes?
         var result: Result?
-        try wait(at: watched, until: deadline) { nodes = ask(&$0) } look: { (replies) throws(StoreError) in
+        try wait(until: deadline) { nodes = ask(&$0) } look: { (replies) throws(StoreError) in
             if let nodes { result = try look(replies, nodes) }
             return result != nil
         }
@@ -33,25 +35,17 @@ extension StoreWaiter {
     /// The same for whatever is asked and found, which the caller keeps.
     @inline(never)
     private func wait(
-        at watched: [Bytes], until deadline: Instant,
-        ask: (inout Batch) -> Void, look: (Replies) throws(StoreError) -> Bool
+        until deadline: Instant, ask: (inout Batch) -> Void, look: (Replies) throws(StoreError) -> Bool
     ) throws(StoreError) {
-        // The watches go along with the first reading, and before it: no change is missed.
-        var batch = Batch()
-        var watches: [Batch.Index] = []
-        for path in watched { watches.append(batch.watch(path, token: "wait")) }
         while true {
+            if try waitForEvents(until: deadline).isEmpty { return }
+            // A watch's own first event may stand for a change too: xenstored drops
+            // an event that is equal to one that is not sent yet.
+            var batch = Batch()
             ask(&batch)
-            let replies = try run(batch)
-            for watch in watches { _ = try replies.payload(watch) }
-            if try look(replies) { return }
-            // Every watch fires at once by itself. That event may stand for a change
-            // too: xenstored drops an event that is equal to one that is not sent yet.
+            if try look(run(batch)) { return }
             // A client that writes there without end must not make it longer.
             if Instant.now >= deadline { return }
-            if try waitForEvents(until: deadline).isEmpty { return }
-            batch = Batch()
-            watches = []
         }
     }
 }

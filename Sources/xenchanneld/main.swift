@@ -36,14 +36,20 @@ func serve(_ options: ServeOptions) throws(ChannelError) {
     let pidFile = try options.pidFile.map { (path) throws(ChannelError) in try PIDFile(path) }
     let signals = try Signals()
     let server = try Server(log, options.server)
-    // Only now, so that whoever started it learns of what went wrong, or that it serves.
-    if !options.isForeground {
-        guard daemon(0, 0) == 0 else {
-            throw ChannelError(.failed, "cannot go into the background: \(Errno(errno))")
+    do throws(ChannelError) {
+        // Only now, so that whoever started it learns of what went wrong, or that it serves.
+        if !options.isForeground {
+            guard daemon(0, 0) == 0 else {
+                throw ChannelError(.failed, "cannot go into the background: \(Errno(errno))")
+            }
+            try server.reopenGrants()
         }
-        try server.reopenGrants()
+        try pidFile?.write()
+    } catch {
+        server.end()
+        pidFile?.remove()
+        throw error
     }
-    try pidFile?.write()
     log(.info, "version \(version) serves")
     notify("READY=1")
     try server.serve(signals)

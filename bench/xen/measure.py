@@ -7,10 +7,14 @@ import json
 import os
 import pathlib
 import socket
+import subprocess
 import sys
+import threading
 import time
 
 PAIRS, WARM_UPS = 10, 2
+# The other directions of a stream, and short requests; on an idle dom0, and with a busy loop on each of its processors.
+STREAM, REQUESTS, ROUNDS = 256 << 10, 1000, 3
 ECHOES, LINES, TAG = 10, 9000, "x" * 60
 BYTES = sum(len(f"{TAG} {number}\n") for number in range(1, LINES + 1))
 
@@ -65,6 +69,56 @@ class Backend:
         return time.monotonic() - begin, cpu_time(self.pid) - ran
 
 
+    def duplex(self):
+        """Seconds, and the backend's, for STREAM bytes to the guest and back, both at once."""
+        self.socket.sendall(b"!mirror %d\n" % STREAM)
+        time.sleep(0.3)
+        ran, begin = cpu_time(self.pid), time.monotonic()
+        sender = threading.Thread(target=self.socket.sendall, args=[b"x" * STREAM])
+        sender.start()
+        self.receive(STREAM)
+        sender.join()
+        return time.monotonic() - begin, cpu_time(self.pid) - ran
+
+    def swallow(self):
+        """Seconds, and the backend's, for STREAM bytes to the guest."""
+        self.socket.sendall(b"!swallow %d\n" % STREAM)
+        time.sleep(0.3)
+        ran, begin = cpu_time(self.pid), time.monotonic()
+        self.socket.sendall(b"x" * STREAM)
+        self.receive(len("swallowed\n"))
+        return time.monotonic() - begin, cpu_time(self.pid) - ran
+
+    def requests(self):
+        """Seconds, and the backend's, for REQUESTS lines of 100 bytes, each answered before the next."""
+        self.socket.sendall(b"!answer\n")
+        time.sleep(0.3)
+        line = b"x" * 99 + b"\n"
+        ran, begin = cpu_time(self.pid), time.monotonic()
+        for _ in range(REQUESTS):
+            self.socket.sendall(line)
+            self.receive(len(line))
+        result = time.monotonic() - begin, cpu_time(self.pid) - ran
+        self.socket.sendall(b"!end\n")
+        self.receive(len("!end\n"))
+        time.sleep(0.3)
+        return result
+
+
+# How many bytes each moves.
+STREAMS = {"duplex": 2 * STREAM, "swallow": STREAM, "requests": 2 * 100 * REQUESTS}
+
+
+def measure_streams(backends, series, condition):
+    for turn in range(-1, ROUNDS):
+        for name, count in STREAMS.items():
+            for b in backends:
+                seconds, ran = getattr(b, name)()
+                if turn >= 0:
+                    for figure, value in (("throughput", count / seconds / 1e3), ("cpu", ran * 1e3 / (count / 1e6))):
+                        series.setdefault(f"{name}-{condition}-{figure}", {}).setdefault(b.name, []).append(value)
+
+
 def report(subject, unit, series):
     print(json.dumps({"subject": subject, "unit": unit, "series": series}), flush=True)
 
@@ -80,7 +134,18 @@ for turn in range(-WARM_UPS, PAIRS):
             series["latency"][b.name].append(echo * 1e3)
             series["throughput"][b.name].append(BYTES / seconds / 1e3)
             series["cpu"][b.name].append(ran * 1e3 / (BYTES / 1e6))
+measure_streams(backends, series, "idle")
+loops = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count())]
+try:
+    measure_streams(backends, series, "busy")
+finally:
+    for loop in loops:
+        loop.kill()
+        loop.wait()
 results.write_text(json.dumps(series))
+for figure in series:
+    if "-" in figure:
+        report(f"xen-{figure}", "KB/s" if figure.endswith("throughput") else "ms/MB", series[figure])
 report("xen-latency", "ms", series["latency"])
 report("xen-throughput", "KB/s", series["throughput"])
 report("xen-cpu", "ms/MB", series["cpu"])

@@ -1,116 +1,7 @@
 import Testing
+import XenConsole
 
 @testable import Backend
-
-private let ringA = RingLocation(reference: 8, port: 9)
-private let ringB = RingLocation(reference: 10, port: 11)
-
-/// Everything that xenstore may say of a device.
-private let observations: [Observation] = XenbusState.allCases.flatMap { guest in
-    XenbusState.allCases.flatMap { own in
-        [true, false].flatMap { online in
-            [nil, ringA, ringB].map { Observation(guest: guest, own: own, online: online, ring: $0) }
-        }
-    }
-}
-
-private let events: [DeviceEvent] =
-    observations.map { .observed($0) }
-    + [.locationWritten, .stateWritten, .sinkOpened, .sinkFailed, .retry, .ringMapped, .ringFailed, .ringBroken, .vanished]
-
-/// A device together with what its actions have made of the world.
-private struct Machine: Hashable {
-    var state = DeviceState()
-    var sinkIsOpen = false
-    var isMapped = false
-    /// What stands in xenstore as the backend's state, as far as the device was told.
-    var published: XenbusState?
-    /// The server owes an answer to `openSink`, or to `mapRing`.
-    var owesSink = false
-    var owesRing = false
-    var isForgotten = false
-
-    /// Whether the server could send this event now.
-    func expects(_ event: DeviceEvent) -> Bool {
-        switch event {
-        // An action is answered before anything else happens.
-        case .sinkOpened, .sinkFailed: owesSink
-        case .ringMapped, .ringFailed: owesRing
-        case .observed, .locationWritten, .stateWritten, .retry, .vanished: !owesSink && !owesRing
-        case .ringBroken: isMapped && !owesSink && !owesRing
-        }
-    }
-
-    /// Takes one event, and checks every action against the world.
-    mutating func step(_ event: DeviceEvent) -> [DeviceAction] {
-        switch event {
-        case .observed(let observation): published = observation.own
-        case .sinkOpened:
-            sinkIsOpen = true
-            owesSink = false
-        case .sinkFailed: owesSink = false
-        case .ringMapped:
-            isMapped = true
-            owesRing = false
-        case .ringFailed: owesRing = false
-        case .locationWritten, .stateWritten, .retry, .ringBroken, .vanished: break
-        }
-        let before = state
-        let actions = state.step(event)
-        for action in actions {
-            switch action {
-            case .openSink:
-                check(!sinkIsOpen && !owesSink, "opened twice")
-                owesSink = true
-            case .closeSink:
-                check(sinkIsOpen && !isMapped, "unmapping delivers what is left, so it comes first")
-                sinkIsOpen = false
-            case .mapRing(let location):
-                check(sinkIsOpen && !isMapped && !owesRing, "mapped twice, or without a sink")
-                check(state.seen?.guest.offersRing == true && state.seen?.ring == location, "not offered")
-                let isNew = before.ring != location || before.seen?.guest.hasLetGo == true || before.offer == .complete
-                check(isNew || event == .retry || state.phase == .waiting, "tried already")
-                owesRing = true
-            case .unmapRing:
-                check(isMapped, "unmapped twice")
-                isMapped = false
-            case .publish(let new):
-                check(new != published, "published unchanged")
-                published = new
-            case .retryLater: check(event == .sinkFailed || event == .ringFailed, "nothing failed")
-            case .forget:
-                check(event == .vanished && !sinkIsOpen && !isMapped, "forgotten too early")
-                isForgotten = true
-            }
-        }
-        return actions
-    }
-
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(state.phase)
-        hasher.combine(state.seen?.guest)
-        hasher.combine(state.seen?.own)
-    }
-}
-
-/// As #expect, which takes too long for millions of checks.
-private func check(_ condition: Bool, _ what: @autoclosure () -> String) {
-    if !condition { Issue.record("\(what())") }
-}
-
-/// Every machine that any sequence of events leads to, with the events that can come next.
-private let reachable: [Machine] = {
-    var known: Set<Machine> = [Machine()]
-    var fresh = Array(known)
-    while let machine = fresh.popLast() {
-        for event in events where machine.expects(event) {
-            var next = machine
-            _ = next.step(event)
-            if !next.isForgotten, known.insert(next).inserted { fresh.append(next) }
-        }
-    }
-    return Array(known)
-}()
 
 @Suite struct DeviceStateTests {
     /// The checks in `Machine.step` hold for every event in every reachable state; this makes them run.
@@ -120,10 +11,10 @@ private let reachable: [Machine] = {
     }
 
     @Test func phaseTellsWhatIsOpen() {
-        for machine in reachable where !machine.owesRing && !machine.owesSink {
+        for machine in reachable where !machine.owesRing && !machine.owesEndpoint {
             check(machine.isMapped == (machine.state.phase == .connected), "\(machine)")
             let isOpen = machine.state.phase != .new && machine.state.phase != .closed
-            check(machine.sinkIsOpen == isOpen, "\(machine)")
+            check(machine.endpointIsOpen == isOpen, "\(machine)")
         }
     }
 
@@ -155,20 +46,20 @@ private let reachable: [Machine] = {
                     var machine = machine
                     _ = machine.step(.observed(Observation(guest: guest, own: own, online: false, ring: ringA)))
                     check(machine.state.phase == .closed && machine.published == .closed, "\(machine)")
-                    check(!machine.sinkIsOpen && !machine.isMapped, "\(machine)")
+                    check(!machine.endpointIsOpen && !machine.isMapped, "\(machine)")
                 }
             }
         }
     }
 
-    /// From wherever: it is wanted and the guest has let go, so the sink is open and 2 stands there.
+    /// From wherever: it is wanted and the guest has let go, so the endpoint is open and 2 stands there.
     @Test func wantedAndLetGoEndsInWaiting() {
         for guest in XenbusState.allCases where guest.hasLetGo {
             for machine in reachable where machine.expects(.vanished) {
                 var machine = machine
                 _ = machine.step(.observed(Observation(guest: guest, own: .initialising, online: true, ring: nil)))
-                if !machine.owesSink { _ = machine.step(.retry) }
-                if machine.owesSink { _ = machine.step(.sinkOpened) }
+                if !machine.owesEndpoint { _ = machine.step(.retry) }
+                if machine.owesEndpoint { _ = machine.step(.endpointOpened) }
                 check(machine.state.phase == .waiting && machine.published == .initWait, "\(machine)")
             }
         }
@@ -181,13 +72,13 @@ private let reachable: [Machine] = {
             var machine = machine
             func see(_ guest: XenbusState, _ ring: RingLocation?) {
                 _ = machine.step(.observed(Observation(guest: guest, own: machine.published ?? .initialising, online: true, ring: ring)))
-                if machine.owesSink { _ = machine.step(.sinkOpened) }
+                if machine.owesEndpoint { _ = machine.step(.endpointOpened) }
                 if machine.owesRing { _ = machine.step(.ringMapped) }
             }
             see(.closed, nil)
             if machine.state.waitsForRetry {
                 _ = machine.step(.retry)
-                _ = machine.step(.sinkOpened)
+                _ = machine.step(.endpointOpened)
             }
             see(.initialised, new)
             check(machine.state.phase == .connected && machine.published == .connected, "\(machine)")
@@ -197,15 +88,15 @@ private let reachable: [Machine] = {
         }
     }
 
-    /// A sink that fails is tried again only when it is time, whatever is observed.
-    @Test func failedSinkWaits() {
+    /// An endpoint that fails is tried again only when it is time, whatever is observed.
+    @Test func failedEndpointWaits() {
         var machine = Machine()
         let news = Observation(guest: .initialising, own: .initialising, online: true, ring: nil)
-        #expect(machine.step(.observed(news)) == [.openSink])
-        #expect(machine.step(.sinkFailed) == [.retryLater])
+        #expect(machine.step(.observed(news)) == [.openEndpoint])
+        #expect(machine.step(.endpointFailed) == [.retryLater])
         for _ in 0..<3 { #expect(machine.step(.observed(news)) == []) }
-        #expect(machine.step(.retry) == [.openSink])
-        #expect(machine.step(.sinkOpened) == [.publish(.initWait)])
+        #expect(machine.step(.retry) == [.openEndpoint])
+        #expect(machine.step(.endpointOpened) == [.publish(.initWait)])
     }
 
     @Test func wholeLife() {
@@ -214,8 +105,8 @@ private let reachable: [Machine] = {
             machine.step(.observed(Observation(
                 guest: guest, own: machine.published ?? .initialising, online: online, ring: ring)))
         }
-        #expect(see(.initialising) == [.openSink])
-        #expect(machine.step(.sinkOpened) == [.publish(.initWait)])
+        #expect(see(.initialising) == [.openEndpoint])
+        #expect(machine.step(.endpointOpened) == [.publish(.initWait)])
         #expect(see(.initialised, ring: ringA) == [.mapRing(ringA)])
         #expect(machine.step(.ringMapped) == [.publish(.connected)])
         #expect(see(.connected, ring: ringA) == [])
@@ -231,8 +122,8 @@ private let reachable: [Machine] = {
         #expect(see(.closed, ring: ringB) == [.publish(.initWait)])
         #expect(see(.connected, ring: ringB) == [.mapRing(ringB)])
         #expect(machine.step(.ringFailed) == [.retryLater])
-        #expect(see(.connected, online: false, ring: ringB) == [.closeSink, .publish(.closed)])
-        #expect(see(.connected, ring: ringA) == [.openSink])
+        #expect(see(.connected, online: false, ring: ringB) == [.closeEndpoint, .publish(.closed)])
+        #expect(see(.connected, ring: ringA) == [.openEndpoint])
         #expect(machine.step(.vanished) == [.forget])
     }
 
@@ -240,7 +131,7 @@ private let reachable: [Machine] = {
     private func connected() -> Machine {
         var machine = Machine()
         _ = machine.step(.observed(Observation(guest: .initialising, own: .initialising, online: true, ring: nil)))
-        _ = machine.step(.sinkOpened)
+        _ = machine.step(.endpointOpened)
         _ = machine.step(.locationWritten)
         _ = machine.step(.stateWritten)
         #expect(machine.step(.observed(offer(.initialised))) == [.mapRing(ringA)])
@@ -304,7 +195,7 @@ private let reachable: [Machine] = {
     @Test func removeWaitsForTheGuest() {
         var machine = Machine()
         _ = machine.step(.observed(Observation(guest: .connected, own: .connected, online: true, ring: ringA)))
-        _ = machine.step(.sinkOpened)
+        _ = machine.step(.endpointOpened)
         #expect(machine.step(.ringMapped) == [])
         #expect(machine.step(.observed(Observation(guest: .connected, own: .closing, online: false, ring: ringA))) == [])
         #expect(
@@ -312,6 +203,6 @@ private let reachable: [Machine] = {
                 == [.unmapRing(takingRest: true)])
         #expect(
             machine.step(.observed(Observation(guest: .closed, own: .closing, online: false, ring: ringA)))
-                == [.closeSink, .publish(.closed)])
+                == [.closeEndpoint, .publish(.closed)])
     }
 }

@@ -21,6 +21,9 @@ final class Scratch: Sendable {
     func link(_ name: String, to target: String) throws {
         try FileManager.default.createSymbolicLink(atPath: path + "/" + name, withDestinationPath: path + "/" + target)
     }
+    func makeDirectory(_ name: String) throws {
+        try FileManager.default.createDirectory(atPath: path + "/" + name, withIntermediateDirectories: false)
+    }
     func mode(_ name: String) -> mode_t {
         var status = stat()
         return lstat(path + "/" + name, &status) == 0 ? status.st_mode & 0o7777 : 0
@@ -130,13 +133,130 @@ struct PlaceTests {
 
     @Test func aLogIsARegularFile() throws {
         let scratch = try Scratch()
-        let log = try openLogFile(scratch("log"))
+        let log = try LogFile(scratch("log"))
         #expect(scratch.mode("log") == 0o600)
-        close(log)
+        close(log.descriptor)
         try scratch.link("link", to: "log")
         try #require(scratch("fifo").withCString { mkfifo($0, 0o600) } == 0)
         for name in ["link", "fifo", "", "no/log"] {
-            #expect(throws: ChannelError.self) { try openLogFile(scratch(name)) }
+            #expect(throws: ChannelError.self) { try LogFile(scratch(name)) }
         }
+    }
+
+    /// In a short directory that others can write, a name can fill the path.
+    @Test func aSocketMayHaveTheLongestName() throws {
+        for count in [1, 60, 85, 90, 100, 102] {
+            let path = Bytes(("/tmp/" + String(repeating: "x", count: count - 1) + "s").utf8)
+            let first = try ListeningSocket(path)
+            #expect(throws: ChannelError.self) { try ListeningSocket(path) }
+            close(first.descriptor)
+            let second = try ListeningSocket(path)
+            let client = try connectToSocket(path, until: .now)
+            close(client)
+            second.unlink()
+            close(second.descriptor)
+            #expect((try? status(of: path)) == nil)
+        }
+    }
+}
+
+struct WayTests {
+    /// A scratch directory in which everybody can write.
+    private func openScratch() throws -> Scratch {
+        let scratch = try Scratch()
+        try #require(scratch("").withCString { chmod($0, 0o1777) } == 0)
+        return scratch
+    }
+
+    private func refusal(_ body: () throws -> Void) -> String {
+        do {
+            try body()
+            return "no error"
+        } catch {
+            return (error as? ChannelError)?.message.description ?? "\(error)"
+        }
+    }
+
+    private func refusals(_ path: Bytes) -> [String] {
+        [refusal { close(try LogFile(path).descriptor) }, refusal { close(try ListeningSocket(path).descriptor) }]
+    }
+
+    @Test func linksThatOthersCanChangeAreNotFollowed() throws {
+        let scratch = try openScratch(), victim = try Scratch()
+        try scratch.makeDirectory("real")
+        try scratch.link("link", to: "real")
+        try scratch.link("real/deep", to: "../../" + (victim.path as NSString).lastPathComponent)
+        try FileManager.default.createSymbolicLink(atPath: scratch.path + "/away", withDestinationPath: victim.path)
+        try scratch.link("loop", to: "loop")
+        for way in ["link", "real/deep", "away", "loop", "real/../away", "real/.."] {
+            for message in refusals(scratch(way + "/file")) {
+                #expect(message.contains("users other than root can change where"), "\(way): \(message)")
+            }
+        }
+        for message in refusals(scratch("missing/file")) { #expect(message.contains("No such file or directory")) }
+        for message in refusals(scratch("away/no/file")) { #expect(message.contains("users other than root")) }
+        try scratch.write("file", "")
+        for message in refusals(scratch("file/below")) { #expect(message.contains("Not a directory")) }
+        #expect(scratch.names == ["away", "file", "link", "loop", "real"])
+        #expect(victim.names == [])
+        // Directories, whoever's they are, lead on; and so do odd ways to write them.
+        close(try LogFile(scratch("real//./log")).descriptor)
+        #expect(scratch.exists("real/log"))
+    }
+
+    /// /var/run is one, on every system; only root can make others.
+    @Test(.enabled(if: geteuid() == 0)) func linksThatOnlyRootCanChangeAreFollowed() throws {
+        try #require(try status(of: "/var/run").isSymbolicLink)
+        let name = "xlchannel-" + UUID().uuidString
+        let path = { (name: String) in Bytes(("/var/run/" + name).utf8) }
+        try FileManager.default.createDirectory(atPath: "/run/" + name, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: "/run/" + name) }
+        close(try LogFile(path(name + "/log")).descriptor)
+        let socket = try ListeningSocket(path(name + "/socket"))
+        #expect(FileManager.default.fileExists(atPath: "/run/" + name + "/socket"))
+        socket.unlink()
+        close(socket.descriptor)
+        #expect(!FileManager.default.fileExists(atPath: "/run/" + name + "/socket"))
+        // One link after another, absolute and relative, with and without end.
+        let links = [("first", "./second"), ("second", "/var/run/" + name), ("loop", "loop")]
+        for (link, target) in links {
+            try FileManager.default.createSymbolicLink(atPath: "/run/\(name)/\(link)", withDestinationPath: target)
+        }
+        close(try LogFile(path(name + "/first/../\(name)/first/other")).descriptor)
+        #expect(FileManager.default.fileExists(atPath: "/run/" + name + "/other"))
+        for message in refusals(path(name + "/loop/file")) { #expect(message.contains("Too many levels of symbolic links")) }
+        // Not if the link is somebody else's, or others can write beside it.
+        try #require(lchown("/run/\(name)/first", 12345, 0) == 0)
+        for message in refusals(path(name + "/first/file")) { #expect(message.contains("users other than root")) }
+        for mode in [0o775, 0o757] as [mode_t] {
+            try #require(chmod("/run/" + name, mode) == 0)
+            for message in refusals(path(name + "/second/file")) { #expect(message.contains("users other than root")) }
+        }
+        try #require(chmod("/run/" + name, 0o755) == 0)
+        try #require(chown("/run/" + name, 12345, 0) == 0)
+        for message in refusals(path(name + "/second/file")) { #expect(message.contains("users other than root")) }
+    }
+
+    @Test func theDirectoryMustStayTheSame() throws {
+        let scratch = try openScratch()
+        try scratch.makeDirectory("place")
+        let log = try LogFile(scratch("place/log")), socket = try ListeningSocket(scratch("place/socket"))
+        // It is locked while it is open.
+        close(log.descriptor)
+        close(try LogFile(scratch("place/log"), in: log.directory).descriptor)
+        try FileManager.default.moveItem(atPath: scratch.path + "/place", toPath: scratch.path + "/old")
+        try scratch.makeDirectory("place")
+        try FileManager.default.moveItem(atPath: scratch.path + "/old/socket", toPath: scratch.path + "/place/socket")
+        let again = [
+            refusal { close(try LogFile(scratch("place/log"), in: log.directory).descriptor) },
+            refusal { close(try ListeningSocket(scratch("place/other"), in: socket.directory).descriptor) },
+        ]
+        for message in again { #expect(message.contains("its directory is another one than before")) }
+        socket.unlink()
+        #expect(scratch.exists("place/socket"))
+        #expect(!scratch.exists("place/log"))
+        close(socket.descriptor)
+        // A first time has nothing to compare with.
+        close(try LogFile(scratch("place/log")).descriptor)
     }
 }

@@ -61,31 +61,6 @@ struct AddTests {
         #expect(itself?.kind == .invalid && itself?.message == "channels can be added to guests only")
     }
 
-    @Test func aFileIsOneChannelsAlone() throws {
-        let log = Connection.path("/log")
-        _ = try world.toolstack.add([World.request("a", as: log)], to: 1)
-        let taken = error([World.request("b"), World.request("c", as: log)], to: 3)
-        #expect(taken?.kind == .exists && taken?.position == 1)
-        #expect(taken?.message == #"channel "c": channel "a" (devid 0) of domain 1 has the file "/log""#)
-        let twice = error([World.request("b", as: .path("/b")), World.request("c", as: .path("/b"))])
-        #expect(twice?.kind == .exists && twice?.position == 1)
-        #expect(twice?.message == #"channel "c": channel "b" has the file "/b""#)
-        #expect(error([World.request("a", as: log)])?.message == #"channel "a": the name is taken"#)
-        // Other domains have other files, and a socket tells by itself that it is taken.
-        _ = try world.toolstack.add([World.request("c", backend: 3, as: log), World.request("d", as: .socket("/log"))], to: 2)
-        try world.toolstack.remove(0, of: 1)
-        _ = try world.toolstack.add([World.request("a", as: log)], to: 2)
-    }
-
-    /// The other one's look comes before this one's commit, and its commit after this one's look.
-    @Test func twoThatComeAtOnceDoNotShareAFile() {
-        world.store.meanwhile = {
-            $0["/libxl/2/device/console/1/xlchannel"] = "path\n0\nother\n/log"
-        }
-        #expect(throws: ChannelError.self) { try world.toolstack.add([World.request(as: .path("/log"))], to: 1) }
-        #expect(world.store[World.record()] == nil && world.store[World.backend()] == nil)
-    }
-
     @Test func aBackendMayRefuse() {
         world.store.others = [World.refuse]
         let refusal = error([World.request("a", as: .none), World.request("b")])

@@ -15,6 +15,12 @@ final class FakeWaiter: StoreWaiter {
         self.store = store
     }
 
+    func watch(_ paths: [Bytes]) throws(StoreError) {
+        var batch = Batch()
+        for path in paths { batch.watch(path, token: "wait") }
+        try run(batch).check()
+    }
+
     func run(_ batch: Batch) throws(StoreError) -> Replies {
         guard isOpen else { throw .disconnected(EBADF) }
         return try store.run(batch, for: self)

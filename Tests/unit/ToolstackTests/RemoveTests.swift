@@ -21,7 +21,7 @@ struct RemoveTests {
     }
 
     /// xenstored's time goes by requests.
-    @Test(arguments: [(Connection.pty, 79), (.none, 74)]) func theyTakeFewRequests(_ connection: Connection, _ count: Int) throws {
+    @Test(arguments: [(Connection.pty, 76), (.none, 73)]) func theyTakeFewRequests(_ connection: Connection, _ count: Int) throws {
         let world = World()
         let start = world.store.messages
         _ = try world.toolstack.add([World.request(as: connection)], to: 1)

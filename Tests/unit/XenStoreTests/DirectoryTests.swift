@@ -7,6 +7,7 @@ import Testing
 
 /// Nobody waits.
 struct NoWaiter: StoreWaiter {
+    func watch(_ paths: [Bytes]) throws(StoreError) { throw .disconnected(0) }
     func run(_ batch: Batch) throws(StoreError) -> Replies { throw .disconnected(0) }
     func waitForEvents(until deadline: Instant) throws(StoreError) -> [WatchEvent] { [] }
 }
