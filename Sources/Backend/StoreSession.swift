@@ -24,6 +24,7 @@ final class StoreSession {
     private var hasSocket = false
     /// This domain's domid, which connecting tells.
     private(set) var ownDomid: UInt32 = 0
+    private var wasEverConnected = false
     private var isConnected = false
     /// When to look for a restarted xenstored; nil while there is a connection.
     private var reconnectAt: Instant?
@@ -70,7 +71,7 @@ final class StoreSession {
                 }
             } catch {
                 // xenstored may have done what it was told before the connection broke.
-                if isIntroduced, !error.isRefusal { withdrawByAnotherConnection() }
+                if isIntroduced, !error.isRefusal { try? withdrawByAnotherConnection() }
                 throw ChannelError(.failed, error.text)
             }
             guard Instant.now < deadline else {
@@ -81,10 +82,11 @@ final class StoreSession {
         }
     }
 
-    private func withdrawByAnotherConnection() {
+    private func withdrawByAnotherConnection() throws(StoreError) {
         var batch = Batch()
         batch.remove(ownAnnouncement)
-        _ = try? StoreConnection.open(patience: .seconds(1)).run(batch, until: .now + .seconds(1))
+        let deadline = Instant.now + .seconds(1)
+        _ = try StoreConnection.open(bySocket: hasSocket, patience: deadline.fromNow).run(batch, until: deadline)
     }
 
     private func take(_ new: StoreConnection, _ domid: UInt32) {
@@ -94,6 +96,7 @@ final class StoreSession {
         ownDomid = domid
         hasSocket = new.isSocket
         isConnected = true
+        wasEverConnected = true
     }
 
     private func attach(_ new: StoreConnection) {
@@ -212,7 +215,16 @@ final class StoreSession {
 
     /// Takes the announcement back, at the daemon's end; xenstored has a moment for it.
     func withdrawAnnouncement() {
-        guard isConnected, let connection else { return }
+        guard isConnected, let connection else {
+            // Only the connection may be lost, and not what it has said.
+            guard wasEverConnected else { return }
+            do throws(StoreError) {
+                try withdrawByAnotherConnection()
+            } catch {
+                log(.warning, "the announcement stays: \(error.text)")
+            }
+            return
+        }
         // What was under way ends here, and a transaction with the connection.
         exchange = nil
         var batch = Batch()
