@@ -13,7 +13,7 @@ DESTDIR    ?=
 # What must be on the machine, by Debian's names.
 PACKAGES      := build-essential pkg-config libxen-dev libyajl-dev \
                  git libcurl4 libncurses6 libsqlite3-0 libxml2 # for Swift itself
-TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat qemu-system-x86 python3 \
+TEST_PACKAGES  = xen-utils-4.17 xenstore-utils valgrind socat systemd qemu-system-x86 python3 \
                  $(if $(filter /usr/bin/python3,$(PYTHON)),python3-pytest python3-hypothesis)
 BENCH_PACKAGES := python3-matplotlib
 XEN_PACKAGES   = $(shell grep -v '^\#' Tests/xen/packages)
@@ -39,7 +39,7 @@ SWIFTPM_PATHS = --cache-path $(SWIFT_STATE)/cache/org.swift.swiftpm --security-p
 # The command, which alone needs what is not here (swift-argument-parser); empty: neither built nor installed.
 COMMAND := $(BUILD)/sbin/xlchannel
 
-.PHONY: all deps test-deps xen-deps check unit fuzz check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
+.PHONY: all deps test-deps xen-deps check unit fuzz soak check-xen xen-overlay bench bench-check bench-programs bench-xen demo install uninstall clean help
 
 all: $(LIBRARY) $(BUILD)/lib/libxlchannel.so $(DAEMON) $(COMMAND) ## build what ships
 
@@ -78,16 +78,22 @@ fuzz: | $(SWIFT_STATE)/tmp ## fuzz for FUZZ_SECONDS each (20): make fuzz TARGET=
 	    -lyajl -lxengnttab -lxenevtchn
 	Tests/fuzz/run $(or $(FUZZ_SECONDS),20) $(TARGET)
 
+soak: all test-deps ## guests come and go, the daemon is killed, every byte is counted; SOAK_SECONDS=3600, XLCHANNEL_SEED
+	@$(MAKE) --no-print-directory -s -f Tests/host/Makefile lib
+	Tests/host/run --domains 20 $(PYTHON) Tests/soak/soak
+
 check-xen: xen-overlay ## run the scenarios on a real, nested Xen, or some: make check-xen SCENARIOS=hotplug
 	Tests/xen/run --overlay $(BUILD)/xen/overlay $(RUN_OPTIONS) $(SCENARIOS)
 
 xen-overlay: all xen-deps
+	@Tests/packages systemd
 	rm -rf $(BUILD)/xen/overlay
 	@$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/xen/overlay PREFIX=/usr
 	install -d $(BUILD)/xen/overlay/usr/lib/python3/dist-packages
 	cp -r python/xlchannel $(BUILD)/xen/overlay/usr/lib/python3/dist-packages/
 	install -d $(BUILD)/xen/overlay/usr/bin $(BUILD)/xen/overlay/usr/share/xlchannel
 	cp examples/*.py $(BUILD)/xen/overlay/usr/share/xlchannel/
+	Tests/support/confined --compile $(BUILD)/xen/overlay/usr/share/xlchannel
 	@for program in examples/add examples/channels Tests/xen/channel; do \
 	    $(CC) -Wall -Wextra -O1 -I$(BUILD)/xen/overlay/usr/include -o $(BUILD)/xen/overlay/usr/bin/$${program##*/} \
 	        $$program.c -L$(BUILD)/xen/overlay/usr/lib -lxlchannel || exit; \

@@ -29,7 +29,7 @@
  *      ERROR_QMP_DEVICE_NOT_ACTIVE, ERROR_QMP_DEVICE_NOT_FOUND,
  *      ERROR_UNKNOWN_QMP_ERROR QEMU refuses; the code is QEMU's error class
  *      ERROR_PROTOCOL_ERROR_QMP  QEMU's monitor does not speak QMP
- *      ERROR_NOMEM             out of memory
+ *      ERROR_NOMEM             out of memory; see below
  *      ERROR_FAIL              anything else; see the message
  *    A call that fails leaves nothing behind.  libxl_channel_last_error returns
  *    its message, which names the domain, the channel and the cause.  The
@@ -45,6 +45,10 @@
  *      EIO                     anything else; see the message
  *    A domain that does not exist has an empty list, as with libxl.
  *  - Every pointer inside a struct is malloc'd and belongs to the struct.
+ *  - Without memory for what a function returns (structs, strings, lists, JSON
+ *    texts), for a JSON parser or for a buffer, it returns ERROR_NOMEM, NULL or
+ *    ENOMEM.  Without memory for its own small objects the process ends by a
+ *    signal, as libxl ends it; then the next add, or the daemon, cleans up.
  *  - The environment can move xenstored's socket (XENSTORED_PATH,
  *    XENSTORED_RUNDIR), QEMU's monitors (XEN_RUN_DIR, default /var/run/xen) and
  *    libxl's saved domain data (XEN_LIB_DIR, default /var/lib/xen).

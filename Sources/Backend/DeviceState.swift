@@ -170,6 +170,11 @@ public struct DeviceState: Sendable, Equatable {
             if !seen.online { return closeDown() }
             if seen.guest.offersRing { return mapIfNew() ?? publish(.initWait) }
             ring = nil
+            if seen.guest == .closing {
+                // It began to close while no daemon was there, and may wait for an answer.
+                phase = .closing
+                return publish(.closing)
+            }
             return publish(.initWait)
 
         case .connected:

@@ -64,8 +64,11 @@ public final class Server {
 
     /// Serves until SIGTERM or SIGINT.
     public func serve(_ signals: Signals) throws(ChannelError) {
-        try failing(as: "epoll") { () throws(Errno) in
+        do throws(Errno) {
             try signals.listen(poller) { [unowned(unsafe) self] signal in handle(signal) }
+        } catch {
+            end()
+            throw ChannelError(.failed, "epoll: \(error)")
         }
         conversation.begin()
         while isRunning {

@@ -75,14 +75,18 @@ final class StoreSession {
     /// just now, and what tells it of dom0 (xen-init-dom0) comes after it.
     func connectFirst() throws(ChannelError) {
         let deadline = Instant.now + Self.domidPatience
+        var isIntroduced = false
         while true {
             do throws(StoreError) {
                 let new = try connect(false, StoreConnection.timeLimit)
+                isIntroduced = true
                 if let domid = try new.run(Introduction()) {
                     try attach(new)
                     return take(new, domid)
                 }
             } catch {
+                // xenstored may have done what it was told before the connection broke.
+                if isIntroduced, !error.isRefusal { withdrawByAnotherConnection() }
                 throw ChannelError(.failed, error.text)
             }
             guard Instant.now < deadline else {
@@ -91,6 +95,12 @@ final class StoreSession {
             }
             System.pause(.milliseconds(100))
         }
+    }
+
+    private func withdrawByAnotherConnection() {
+        var batch = Batch()
+        batch.remove(ownAnnouncement)
+        _ = try? connect(false, .seconds(1)).run(batch, until: .now + .seconds(1))
     }
 
     private func take(_ new: StoreConnection, _ domid: UInt32) {

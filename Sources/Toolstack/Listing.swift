@@ -171,7 +171,8 @@ func channelTitle(devid: Int32) -> Text { channelTitle(name: Bytes(), devid: dev
 /// The entries of a directory that are numbers, in order.
 func sortedNumbers(_ entries: [Bytes]) -> [UInt64] {
     var numbers = entries.compactMap(canonicalNumber)
-    heapSort(&numbers)
+    // xenstored mostly has them in order.
+    if zip(numbers, numbers.dropFirst()).contains(where: { $0 > $1 }) { heapSort(&numbers) }
     return numbers
 }
 

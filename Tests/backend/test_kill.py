@@ -118,6 +118,22 @@ def test_guest_that_came_and_went_meanwhile(daemon, channels, place):
     assert len(daemon.status()["channels"]) == 2
 
 
+def test_guest_that_began_to_close_meanwhile(daemon, channels, place):
+    """It waits for the backend's 5, as for a daemon that had been there."""
+    channel = channels.add(Connection.PATH, place / "file")
+    guest = channel.guest().connect()
+    daemon.kill()
+    guest.set_state(5)
+    daemon.start()
+    guest.wait_for_backend(5)
+    guest.set_state(6)
+    guest.wait_for_backend(2)
+    guest.let_go()
+    guest.connect().write(b"back")
+    guest.drain()
+    assert (place / "file").read_bytes() == b"back"
+
+
 def journal_file(daemon):
     return daemon.run_directory / "xenchanneld.journal"
 

@@ -17,7 +17,7 @@ ANNOUNCEMENT = "/local/domain/0/data/xenchanneld"
 
 
 class Daemon:
-    def __init__(self, store, directory, *options, environment=None, descriptors=None):
+    def __init__(self, store, directory, *options, environment=None, descriptors=None, program=PROGRAM):
         self.store = store
         self.directory = pathlib.Path(directory)
         self.run_directory = self.directory / "run"
@@ -26,13 +26,14 @@ class Daemon:
         self.options = options
         self.environment = environment or {}
         self.descriptors = descriptors
+        self.program = program
         self.process = None
 
     def start(self):
         # A daemon that was killed has left it.
         self.store.remove(ANNOUNCEMENT)
         self.process = subprocess.Popen(
-            [PROGRAM, "--foreground", "--run-dir", self.run_directory, "--log-file", self.log_file,
+            [self.program, "--foreground", "--run-dir", self.run_directory, "--log-file", self.log_file,
              "--log-level", "debug", *self.options],
             stdin=subprocess.DEVNULL, env=dict(os.environ, **self.environment), preexec_fn=self.limit)
         wait_until(lambda: self.is_announced or self.process.poll() is not None, "the announcement")

@@ -47,7 +47,8 @@ func savedChannels(_ input: inout Input) {
             if !wasThere { require(saved.document == before, "nothing removed, but the document changed") }
         }
         require(read(saved.document) == expected, "the entries are \(read(saved.document))")
-        compare(Layout(before.array), Layout(saved.document.array), entries, console, name)
+        let document = bytes(Layout(before.array), Layout(saved.document.array), entries, console, name)
+        require(saved.document == document, "\(before) becomes \(saved.document) instead of \(document)")
     }
 }
 
@@ -97,65 +98,71 @@ private func remaining(_ entries: [Entry], without console: UInt32, _ name: Byte
     return rest
 }
 
-/// Compares the bytes around and in the entries.
-private func compare(_ before: Layout, _ after: Layout, _ entries: [Entry], _ console: UInt32, _ name: Bytes?) {
-    require(before.head == after.head, "what is before the object has changed")
-    require(before.tail == after.tail, "what is behind the object has changed")
-    let old = before.array, new = after.array
-    require(before.others(but: old) == after.others(but: new), "other members have changed")
-    if let old, let new { require(old == new, "the array has changed its place") }
+/// What the document is to be; of the edited one only an added entry, or array, is taken as it is.
+private func bytes(
+    _ before: Layout, _ after: Layout, _ entries: [Entry], _ console: UInt32, _ name: Bytes?
+) -> Bytes {
     let kept = entries.indices.filter { !entries[$0].isMeant($0, console, name) }
-    var left = kept.map { before.elements[$0] }
-    if name != nil { left.append([]) }
-    require(left.count == after.elements.count, "\(after.elements.count) entries")
-    for (position, index) in kept.enumerated() {
-        let was = left[position]
-        var isNow = after.elements[position]
-        if position < index, entries[index].devid == -1, entries[index].name != nil, was != isNow {
-            // Its number has become a member, before all others.
-            let added = Bytes("\n            \"devid\": ") + Bytes(decimal: index + 1) + ","
-            require(isNow.count > added.count, "an entry has shrunk")
-            require([UInt8](isNow[1...added.count]) == added.array, "an entry has another first member")
-            isNow.removeSubrange(1...added.count)
-        }
-        require(was == isNow, "entry \(index) has changed")
+    guard let position = before.position, let array = before.array, after.position == position else {
+        // The array came or went.
+        var members = before.object.items
+        if let position = before.position { members.remove(at: position) }
+        if name != nil { members.append(after.object.items.last!) }
+        require(kept.isEmpty, "entries went with the array")
+        return Bytes(before.object.text(of: members))
     }
+    var elements = kept.enumerated().map { place, index in
+        var element = array.items[index]
+        if place < index, entries[index].devid == -1, entries[index].name != nil {
+            // Its number becomes a member, before all others.
+            let brace = element.firstIndex(of: UInt8(ascii: "{"))!
+            element.insert(contentsOf: "\n            \"devid\": \(index + 1),".utf8, at: brace + 1)
+        }
+        return element
+    }
+    if name != nil { elements.append(after.array!.items.last!) }
+    return Bytes(array.text(of: elements))
 }
 
 /// Where the parts of a JSON object are. It is known to be JSON.
 private struct Layout {
-    /// The bytes up to the object's brace, and from its closing brace on.
-    var head: [UInt8] = []
-    var tail: [UInt8] = []
-    /// The members with the blanks around them, but those before the closing brace.
-    var members: [[UInt8]] = []
-    /// The number of the first member that is called "channels".
-    var array: Int?
-    /// The elements of its array without the blanks around.
-    var elements: [[UInt8]] = []
+    /// An object or array.
+    struct Part {
+        /// Up to and with its bracket.
+        var head: [UInt8]
+        /// With the blanks around them, but for those behind the last one.
+        var items: [[UInt8]]
+        /// From the blanks before its closing bracket on.
+        var tail: [UInt8]
+
+        /// The text with other items.
+        func text(of items: [[UInt8]]) -> [UInt8] { head + items.joined(separator: [UInt8(ascii: ",")]) + tail }
+    }
+
+    var object: Part
+    /// The first member that is called "channels": which one it is, and its array.
+    var position: Int?
+    var array: Part?
 
     init(_ text: [UInt8]) {
-        let start = text.firstIndex(of: UInt8(ascii: "{"))!
-        let (items, end) = Layout.items(text, from: start)
-        head = [UInt8](text[...start])
-        tail = [UInt8](text[end...])
-        members = items.map { [UInt8](text[$0]) }
-        for (index, item) in items.enumerated() where array == nil {
-            var position = Layout.skipBlanks(text, item.lowerBound)
-            let key = Layout.string(text, &position)
-            guard key == Bytes("channels").array else { continue }
-            array = index
-            position = Layout.skipBlanks(text, position) + 1
-            position = Layout.skipBlanks(text, position)
-            elements = Layout.items(text, from: position).items.map { Layout.trimmed(text[$0]) }
+        let (items, part) = Layout.part(text, from: text.firstIndex(of: UInt8(ascii: "{"))!)
+        object = part
+        for (index, item) in items.enumerated() where position == nil {
+            var start = Layout.skipBlanks(text, item.lowerBound)
+            guard Layout.string(text, &start) == Bytes("channels").array else { continue }
+            position = index
+            // Behind the colon.
+            start = Layout.skipBlanks(text, Layout.skipBlanks(text, start) + 1)
+            array = Layout.part(text, from: start).part
         }
     }
 
-    func others(but index: Int?) -> [[UInt8]] {
-        var others = members
-        if let index { others.remove(at: index) }
-        // The blanks behind the last member are those before the closing brace.
-        return others.map { [UInt8]($0.reversed().drop { $0 <= 0x20 }.reversed()) }
+    private static func part(_ text: [UInt8], from start: Int) -> (items: [Range<Int>], part: Part) {
+        var (items, end) = items(text, from: start)
+        var tail = end
+        while tail > start + 1, text[tail - 1] <= 0x20 { tail -= 1 }
+        if let last = items.popLast() { items.append(last.lowerBound..<tail) }
+        return (items, Part(head: [UInt8](text[...start]), items: items.map { [UInt8](text[$0]) }, tail: [UInt8](text[tail...])))
     }
 
     /// The ranges between the commas of the object or array at `start`, and where its bracket closes.
@@ -173,7 +180,7 @@ private struct Layout {
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 open.removeLast()
                 if open.isEmpty {
-                    if !items.isEmpty || !trimmed(text[from..<position]).isEmpty { items.append(from..<position) }
+                    if !items.isEmpty || text[from..<position].contains(where: { $0 > 0x20 }) { items.append(from..<position) }
                     return (items, position)
                 }
             case UInt8(ascii: ",") where open.count == 1:
@@ -211,9 +218,5 @@ private struct Layout {
 
     private static func skipBlanks(_ text: [UInt8], _ position: Int) -> Int {
         text[position...].firstIndex { $0 > 0x20 } ?? text.endIndex
-    }
-
-    private static func trimmed(_ text: ArraySlice<UInt8>) -> [UInt8] {
-        [UInt8](text.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed())
     }
 }

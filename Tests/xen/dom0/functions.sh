@@ -142,11 +142,13 @@ guest_run() {
 
 # The project: `channel` (Tests/xen/channel.c) stands for a toolstack that uses the library.
 
-# start_xenchanneld [OPTION…]: starts the daemon and waits until it serves. Its process is $xenchanneld.
+# start_xenchanneld [OPTION…]: starts the daemon, with the command $under if there is one, and waits until it serves. Its
+# process is $xenchanneld.
+under=
 start_xenchanneld() {
-    in_background xenchanneld --foreground --log-file /tmp/scenario/xenchanneld.log "$@"
+    in_background $under xenchanneld --foreground --log-file /tmp/scenario/xenchanneld.log "$@"
     xenchanneld=$!
-    wait_for 10 'xenchanneld serves' xenstore-exists /local/domain/0/data/xenchanneld
+    wait_for $([ "$under" ] && echo 60 || echo 10) 'xenchanneld serves' xenstore-exists /local/domain/0/data/xenchanneld
 }
 
 # stop_xenchanneld: ends it in order.
