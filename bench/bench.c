@@ -73,6 +73,19 @@ double cpu_of(pid_t process)
     return (double)ns / 1e6;
 }
 
+bool is_asleep(pid_t process)
+{
+    char path[64], state = 'R';
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", process);
+    f = fopen(path, "r");
+    if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        give_up("cannot read %s", path);
+    fclose(f);
+    return state == 'S';
+}
+
 double own_cpu(void)
 {
     struct timespec t;

@@ -42,6 +42,7 @@ void compare(const char *subject, int calls, const struct contender *contenders,
 /* CPU time since some moment, in ms: of a process, and of this one. */
 double cpu_of(pid_t process);
 double own_cpu(void);
+bool is_asleep(pid_t process);
 
 /*
  * The same in CPU time, which other work on the machine changes less: figures

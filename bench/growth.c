@@ -10,10 +10,9 @@
  */
 #include "recording.h"
 #include "pieces.h"
+#include "waiting.h"
 
-#include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum { FIRST = 1000, EACH = 5, ROUNDS = 3, MOST_ROUNDS = 16 };
@@ -25,44 +24,11 @@ static char *directory;
 
 /* ---- CPU time, in ms ---------------------------------------------------------- */
 
-/* What the library spends looking for replies that xenstored has not sent: the longer xenstored takes, the more. */
-static double waiting;
-
-/* Instead of libc's, also for the library: the program is linked with -rdynamic. */
-int poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-    double begin = own_cpu();
-    int result = (int)syscall(SYS_poll, fds, count, timeout);
-    waiting += own_cpu() - begin;
-    return result;
-}
-
-int sched_yield(void)
-{
-    double begin = own_cpu();
-    int result = (int)syscall(SYS_sched_yield);
-    waiting += own_cpu() - begin;
-    return result;
-}
-
-struct costs { double daemon, library, waiting, xenstored; };
+struct costs { double daemon, library, xenstored; };
 
 static struct costs costs_now(void)
 {
-    return (struct costs){ daemon_pid ? cpu_of(daemon_pid) : 0, own_cpu(), waiting, cpu_of(xenstored_pid) };
-}
-
-static bool is_asleep(pid_t process)
-{
-    char path[64], state = 'R';
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", process);
-    f = fopen(path, "r");
-    if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-        give_up("cannot read %s", path);
-    fclose(f);
-    return state == 'S';
+    return (struct costs){ daemon_pid ? cpu_of(daemon_pid) : 0, own_cpu() - waiting, cpu_of(xenstored_pid) };
 }
 
 /* Waits until neither the daemon nor xenstored has run for a while. */
@@ -136,17 +102,21 @@ static void prepare(libxl_device_channel *channel, int guest, int devid)
         give_up("no memory");
 }
 
+static void add_one(int guest, int devid)
+{
+    libxl_device_channel channel;
+    prepare(&channel, guest, devid);
+    if (ours.device_channel_add(NULL, (uint32_t)guest, &channel, NULL))
+        give_up("add to guest %d: %s", guest, ours.channel_last_error());
+    ours.device_channel_dispose(&channel);
+}
+
 static void add_all(void)
 {
     int guest, devid;
     for (guest = FIRST; guest < FIRST + guests; guest++)
-        for (devid = 0; devid < EACH; devid++) {
-            libxl_device_channel channel;
-            prepare(&channel, guest, devid);
-            if (ours.device_channel_add(NULL, (uint32_t)guest, &channel, NULL))
-                give_up("add to guest %d: %s", guest, ours.channel_last_error());
-            ours.device_channel_dispose(&channel);
-        }
+        for (devid = 0; devid < EACH; devid++)
+            add_one(guest, devid);
 }
 
 /* The channels of every other guest, beginning with the `which`th. */
@@ -197,13 +167,13 @@ struct phase {
 static struct phase run_phase(const char *title, void (*work)(void))
 {
     struct phase phase = { .title = title, .start = sent->length };
-    struct costs before = costs_now();
+    struct costs before = costs_now(), after;
     work();
-    phase.costs.waiting = waiting - before.waiting;
-    phase.costs.library = own_cpu() - before.library - phase.costs.waiting;
+    phase.costs.library = costs_now().library - before.library;
     await_rest();
-    phase.costs.xenstored = cpu_of(xenstored_pid) - before.xenstored;
-    phase.costs.daemon = daemon_pid ? cpu_of(daemon_pid) - before.daemon : 0;
+    after = costs_now();
+    phase.costs.xenstored = after.xenstored - before.xenstored;
+    phase.costs.daemon = after.daemon - before.daemon;
     phase.end = sent->length;
     return phase;
 }
@@ -270,6 +240,40 @@ static void measure(struct figure figures[PHASES], int round)
     cut(XBT_NULL, "/local/domain/0/data/xenchanneld");
 }
 
+/* ---- many channels of one guest ---------------------------------------------------- */
+
+enum { MANY = 1000, SAMPLES = 20 };
+
+/* One guest's first adds and its last of a thousand; ours and xenstored's. */
+static void measure_one_guest(void)
+{
+    static const struct contender contenders[] = { { "ours", NULL }, { "xenstored", NULL } };
+    static double own[SAMPLES], its[SAMPLES];
+    int devid, sample = 0;
+
+    put_guests(1);
+    start_daemon();
+    for (devid = 0; devid < MANY; devid++) {
+        struct costs before;
+        bool is_first = devid < SAMPLES;
+        if (is_first || devid >= MANY - SAMPLES)
+            await_rest();
+        before = costs_now();
+        add_one(FIRST, devid);
+        if (!is_first && devid < MANY - SAMPLES)
+            continue;
+        own[sample] = costs_now().library - before.library;
+        await_rest();
+        its[sample] = costs_now().xenstored - before.xenstored;
+        if (++sample == SAMPLES) {
+            report(is_first ? "one-guest-first" : "one-guest-last", "ms", contenders, 2, (double *[]){ own, its }, SAMPLES);
+            sample = 0;
+        }
+    }
+    stop_daemon();
+    cut_all();
+}
+
 int main(void)
 {
     int most = (int)number_from_env("GROWTH_CHANNELS", 4000), rounds = (int)number_from_env("GROWTH_ROUNDS", ROUNDS);
@@ -289,6 +293,7 @@ int main(void)
         give_up("cannot map %s", recording);
     tap = keep_ours;
     cut(XBT_NULL, "/libxl/1"), cut(XBT_NULL, "/libxl/2"), cut(XBT_NULL, "/libxl/3");
+    measure_one_guest();
     for (channels = 500; channels <= most; channels *= 2) {
         struct figure figures[PHASES];
         put_guests(channels / EACH);
