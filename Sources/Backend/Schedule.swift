@@ -1,7 +1,7 @@
 import System
 
 /// Devices that something is to be done for later, in the order of their times.
-/// A device is in a schedule once at most.
+/// Each has one time at most.
 class Schedule {
     /// How many have their turn before everybody else has.
     private static var atOnce: Int { 32 }
@@ -16,10 +16,10 @@ class Schedule {
     func due(_ device: Device) -> Instant? { nil }
     func setDue(_ due: Instant?, of device: Device) {}
 
-    /// Puts a device in, unless it is there already.
+    /// Puts a device in, unless it is there already for an earlier time.
     func add(_ device: Device, in interval: Interval) {
-        guard due(device) == nil else { return }
         let due = Instant.now + interval
+        if let earlier = self.due(device), earlier <= due { return }
         setDue(due, of: device)
         var low = 0
         var high = entries.count
@@ -37,7 +37,7 @@ class Schedule {
         var count = 0
         while let entry = entries.last, entry.due <= now, count < Self.atOnce {
             entries.removeLast()
-            // A device that was taken out has no time, or a new one.
+            // A device that was taken out has no time, or another one.
             guard due(entry.device) == entry.due else { continue }
             setDue(nil, of: entry.device)
             count += 1

@@ -29,6 +29,7 @@ final class StoreSession {
     private var hasSocket = false
     /// This domain's domid, which connecting tells.
     private(set) var ownDomid: UInt32 = 0
+    private var wasEverConnected = false
     private var isConnected = false
     /// When to look for a restarted xenstored; nil while there is a connection.
     private var reconnectAt: Instant?
@@ -86,7 +87,7 @@ final class StoreSession {
                 }
             } catch {
                 // xenstored may have done what it was told before the connection broke.
-                if isIntroduced, !error.isRefusal { withdrawByAnotherConnection() }
+                if isIntroduced, !error.isRefusal { try? withdrawByAnotherConnection() }
                 throw ChannelError(.failed, error.text)
             }
             guard Instant.now < deadline else {
@@ -97,16 +98,18 @@ final class StoreSession {
         }
     }
 
-    private func withdrawByAnotherConnection() {
+    private func withdrawByAnotherConnection() throws(StoreError) {
         var batch = Batch()
         batch.remove(ownAnnouncement)
-        _ = try? connect(false, .seconds(1)).run(batch, until: .now + .seconds(1))
+        let deadline = Instant.now + .seconds(1)
+        _ = try connect(hasSocket, deadline.fromNow).run(batch, until: deadline)
     }
 
     private func take(_ new: StoreConnection, _ domid: UInt32) {
         ownDomid = domid
         hasSocket = new.isSocket
         isConnected = true
+        wasEverConnected = true
     }
 
     /// Lets a connection wake the event loop; if that fails, there is none.
@@ -232,7 +235,16 @@ final class StoreSession {
 
     /// Takes the announcement back, at the daemon's end; xenstored has a moment for it.
     func withdrawAnnouncement() {
-        guard isConnected, let connection else { return }
+        guard isConnected, let connection else {
+            // Only the connection may be lost, and not what it has said.
+            guard wasEverConnected else { return }
+            do throws(StoreError) {
+                try withdrawByAnotherConnection()
+            } catch {
+                log(.warning, "the announcement stays: \(error.text)")
+            }
+            return
+        }
         // What was under way ends here, and a transaction with the connection.
         exchange = nil
         var batch = Batch()

@@ -2,8 +2,8 @@ import CLibc
 import Channel
 import System
 
-/// Opens a file; no other program inherits it, and its descriptor is none of
-/// the standard streams'.
+/// Opens a file. No other program inherits it, and its descriptor is above
+/// those of the standard streams.
 ///
 /// - Returns: the descriptor, the caller's to close.
 public func openFile(

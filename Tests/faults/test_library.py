@@ -1,4 +1,5 @@
 """The library's operations, with one call after another failing."""
+import faulthandler
 import os
 import pathlib
 import signal
@@ -155,6 +156,7 @@ def test_without_memory(world, faults, name):
         read, write = os.pipe()
         child = os.fork()
         if not child:
+            faulthandler.disable()
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(30)
             code, seen = faults.failing("malloc", n, lambda: attempt(lambda: operate(world)))

@@ -28,6 +28,7 @@ static const struct row { char where; const char *key, *value; char access; unsi
     { 'B', "/name", "$n", 'B', EACH },
     { 'B', "/connection", "$c", 'B', EACH },
     { 'B', "/path", "$p", 'B', WITH_PATH },
+    { 'B', "/type", "xenchanneld", 'B', EACH },
     { 'L', "", "", 'T', EACH },
     { 'L', "/frontend", "$F", 'T', EACH },
     { 'L', "/backend", "$B", 'T', EACH },
