@@ -45,8 +45,6 @@ static void await_rest(void)
     }
 }
 
-/* ---- the daemon --------------------------------------------------------------- */
-
 static void start_daemon(void)
 {
     char log[256], run[256], preload[512], recording[256];
@@ -82,8 +80,6 @@ static void stop_daemon(void)
         give_up("the daemon ends with %d", status);
     daemon_pid = 0;
 }
-
-/* ---- the channels --------------------------------------------------------------- */
 
 /* Is shown what the library sends. */
 static void keep_ours(int fd, const char *bytes, size_t length)
@@ -155,8 +151,6 @@ static void cut_all(void)
         cut(XBT_NULL, "/local/domain/0/backend/console/%d", guest);
     }
 }
-
-/* ---- the phases ------------------------------------------------------------------ */
 
 struct phase {
     const char *title;
@@ -239,8 +233,6 @@ static void measure(struct figure figures[PHASES], int round)
     cut_all();
     cut(XBT_NULL, "/local/domain/0/data/xenchanneld");
 }
-
-/* ---- many channels of one guest ---------------------------------------------------- */
 
 enum { MANY = 1000, SAMPLES = 20 };
 

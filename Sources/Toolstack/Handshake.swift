@@ -14,6 +14,9 @@ struct Farewell {
         self.served = served
     }
 
+    /// Whether anybody was.
+    var isTold: Bool { !told.isEmpty }
+
     /// An end of the device.
     enum End {
         /// The backend is closing: it waits for the guest to close.

@@ -69,7 +69,8 @@ extension Toolstack {
         }
         if let chardev = served.program.chardev {
             try close(chardev, of: served)
-        } else {
+        } else if !farewell.isTold {
+            // Who was told, and has closed, has removed its socket.
             removeAbandonedSocket(of: served)
         }
         if let failure { throw failure }
