@@ -11,7 +11,6 @@
 #include "recording.h"
 #include "pieces.h"
 #include "waiting.h"
-
 #include <sys/stat.h>
 #include <sys/wait.h>
 
