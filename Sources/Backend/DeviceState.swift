@@ -170,12 +170,9 @@ public struct DeviceState: Sendable, Equatable {
             if !seen.online { return closeDown() }
             if seen.guest.offersRing { return mapIfNew() ?? publish(.initWait) }
             ring = nil
-            if seen.guest == .closing {
-                // It began to close while no daemon was there, and may wait for an answer.
-                phase = .closing
-                return publish(.closing)
-            }
-            return publish(.initWait)
+            // One that began to close while no daemon was there may wait for an answer;
+            // one whose driver failed says the same, and does nothing any more.
+            return publish(seen.guest == .closing ? .closing : .initWait)
 
         case .connected:
             if seen.guest.hasLetGo {

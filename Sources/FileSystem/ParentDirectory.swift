@@ -28,16 +28,19 @@ struct ParentDirectory {
         do throws(WayError) {
             var links = 0
             var isRootsAlone = true
+            // Whether others cannot move what is on the way; they may put something beside it.
+            var isFixed = true
             while true {
                 let status = try here.status()
-                isRootsAlone = isRootsAlone && status.isRootsAlone
                 way = way.drop { $0 == slash }
                 guard !way.isEmpty else {
                     identity = status.identity
-                    self.isRootsAlone = isRootsAlone
+                    self.isRootsAlone = isFixed && status.isRootsAlone
                     descriptor = here.descriptor
                     return
                 }
+                isRootsAlone = isRootsAlone && status.isRootsAlone
+                isFixed = isFixed && (status.isRootsAlone || status.isRootsSticky)
                 let step = Bytes(way.prefix { $0 != slash })
                 way = way.dropFirst(step.count)
                 if step == "..", !isRootsAlone { throw .leadsElsewhere(step) }
@@ -132,6 +135,8 @@ private func faulting<Result>(_ body: () throws(Errno) -> Result) throws(WayErro
 extension stat {
     fileprivate var isRoots: Bool { st_uid == 0 || st_uid == geteuid() }
     fileprivate var isRootsAlone: Bool { isRoots && st_mode & 0o022 == 0 }
+    /// As /tmp: what is root's in it nobody else can move.
+    fileprivate var isRootsSticky: Bool { isRoots && st_mode & 0o1000 != 0 }
 }
 
 /// Runs `body` with the directory of a file.

@@ -93,7 +93,7 @@ def test_something_is_there(daemon, channels, place, what):
 def test_links_on_the_way(daemon, channels, place, connection):
     """Who owns a directory does not lead the daemon elsewhere: neither at once nor later."""
     victim, hostile = place / "victim", place / "hostile"
-    place.chmod(0o1777)  # others can write here, wherever the directory is
+    place.chmod(0o777)  # others can write here, wherever the directory is
     victim.mkdir()
     hostile.symlink_to(victim)
     refused(channels, connection, hostile / "there", "users other than root can change where")
@@ -138,7 +138,7 @@ def test_a_link_of_roots(daemon, channels):
 def test_the_directory_is_replaced(daemon, channels, place, replacement):
     """At SIGHUP the old file goes on, and the log tells why; a new file in the same directory is taken up."""
     directory, victim = place / "directory", place / "victim"
-    place.chmod(0o1777)
+    place.chmod(0o777)
     directory.mkdir()
     victim.mkdir()
     channel = channels.add(PATH, directory / "log")
@@ -183,7 +183,7 @@ def test_a_socket_whose_channel_goes_while_no_daemon_runs(store, daemon, channel
 def test_what_the_list_of_sockets_says_is_not_believed(daemon, channels, place):
     daemon.stop()
     victim = place / "victim"
-    place.chmod(0o1777)
+    place.chmod(0o777)
     victim.mkdir()
     (place / "link").symlink_to(victim)
     make_file(place / "file")

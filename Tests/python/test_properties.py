@@ -15,8 +15,10 @@ texts = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["
 # What a channel to be added may be named: not always UTF-8.
 printable = st.sampled_from([byte for byte in range(256) if byte >= 0x20 and byte != 0x7f])
 names = st.lists(printable, min_size=1, max_size=256).map(bytes)
-# Odd names of files, which the daemon really makes: in directories for nothing else.
-files = st.lists(printable.filter(lambda byte: byte != ord("/")), min_size=1, max_size=60).map(bytes).filter(
+# Odd names of files, which the daemon really makes: in directories for nothing else. A socket's path has 107 bytes at most.
+LONGEST_NAME = min(60, 106 - len(os.fsencode(SOCKETS)))
+assert LONGEST_NAME > 0, f"there is no place for a socket in {SOCKETS}"
+files = st.lists(printable.filter(lambda byte: byte != ord("/")), min_size=1, max_size=LONGEST_NAME).map(bytes).filter(
     lambda name: name not in (b".", b".."))
 
 

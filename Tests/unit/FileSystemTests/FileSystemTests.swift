@@ -164,7 +164,7 @@ struct WayTests {
     /// A scratch directory in which everybody can write.
     private func openScratch() throws -> Scratch {
         let scratch = try Scratch()
-        try #require(scratch("").withCString { chmod($0, 0o1777) } == 0)
+        try #require(scratch("").withCString { chmod($0, 0o777) } == 0)
         return scratch
     }
 
