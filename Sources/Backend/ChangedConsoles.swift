@@ -30,12 +30,6 @@ struct ChangedConsoles {
     }
 
     private func position(of key: UInt64) -> Int {
-        var low = 0
-        var high = keys.count
-        while low < high {
-            let middle = (low + high) / 2
-            if keys[middle] < key { low = middle + 1 } else { high = middle }
-        }
-        return low
+        keys.partitionPoint { $0 < key }
     }
 }

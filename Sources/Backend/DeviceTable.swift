@@ -32,13 +32,7 @@ final class DeviceTable {
 
     /// Where a key is, or would be.
     private func position(of key: UInt64) -> Int {
-        var low = 0
-        var high = devices.count
-        while low < high {
-            let middle = (low + high) / 2
-            if devices[middle].address.key < key { low = middle + 1 } else { high = middle }
-        }
-        return low
+        devices.partitionPoint { $0.address.key < key }
     }
 }
 

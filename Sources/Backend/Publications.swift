@@ -56,13 +56,7 @@ final class Publications {
 
     /// Where a guest is, or would be.
     private func position(of domid: UInt32) -> Int {
-        var low = 0
-        var high = guests.count
-        while low < high {
-            let middle = (low + high) / 2
-            if guests[middle].domid < domid { low = middle + 1 } else { high = middle }
-        }
-        return low
+        guests.partitionPoint { $0.domid < domid }
     }
 
     func watch(_ path: Bytes, token: Bytes) {

@@ -21,13 +21,7 @@ class Schedule {
         let due = Instant.now + interval
         if let earlier = self.due(device), earlier <= due { return }
         setDue(due, of: device)
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].due > due { low = middle + 1 } else { high = middle }
-        }
-        entries.insert((due, device), at: low)
+        entries.insert((due, device), at: entries.partitionPoint { $0.due > due })
     }
 
     /// Gives devices that are due to `body`, not too many.
